@@ -1,0 +1,58 @@
+"""Forward/backward pairs, pure functions with an explicit cache.
+
+``out, cache = name_forward(inputs)`` and ``dinputs = name_backward(dout, cache)``: a gradient is
+called ``d`` + the name of what it belongs to, and each backward walks its forward in reverse.
+Nothing is stored and nothing is accumulated, so a backward may be called twice.
+
+Everywhere: B strings in a batch, N hyper-parameters, D the largest number of values, d width,
+a attention width, f feed-forward width, and P the number of pairs (hyper-parameter, value), the sum
+of all cardinalities. Vectors are rows, so a layer is ``x @ W``.
+
+All of it accepts complex arrays and stays analytic (maxima and branches decide on the real part;
+there is no absolute value and no conjugation), so the complex step can check it to rounding error.
+"""
+
+from .additive_scores import additive_scores_backward, additive_scores_forward
+from .affine import affine_backward, affine_forward
+from .block import (
+    factorised_block_backward,
+    factorised_block_forward,
+    textbook_block_backward,
+    textbook_block_forward,
+)
+from .dot_scores import dot_scores_backward, dot_scores_forward
+from .embedding import key_table_backward, key_table_forward
+from .heads import (
+    fold_heads_backward,
+    fold_heads_forward,
+    heads_backward,
+    heads_forward,
+)
+from .log_softmax import log_softmax_backward, log_softmax_forward
+from .masked_softmax import masked_softmax_backward, masked_softmax_forward
+from .tanh_ff import tanh_ff_backward, tanh_ff_forward
+
+__all__ = [
+    "additive_scores_backward",
+    "additive_scores_forward",
+    "affine_backward",
+    "affine_forward",
+    "dot_scores_backward",
+    "dot_scores_forward",
+    "factorised_block_backward",
+    "factorised_block_forward",
+    "fold_heads_backward",
+    "fold_heads_forward",
+    "heads_backward",
+    "heads_forward",
+    "key_table_backward",
+    "key_table_forward",
+    "log_softmax_backward",
+    "log_softmax_forward",
+    "masked_softmax_backward",
+    "masked_softmax_forward",
+    "tanh_ff_backward",
+    "tanh_ff_forward",
+    "textbook_block_backward",
+    "textbook_block_forward",
+]

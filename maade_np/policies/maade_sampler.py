@@ -1,0 +1,195 @@
+"""Drawing strings from MAADE, one decision after the other, a whole batch at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from ..backend import Array, array_module, row_sum, to_device, to_host
+from ..layers import affine_forward, fold_heads_forward, masked_softmax_forward
+from ..layers import textbook_block_forward
+from ..layers.block import scores_forward
+from ..layers.masked_softmax import SAFE_RANGE
+
+if TYPE_CHECKING:
+    from .maade import MAADE
+
+# A decision of a group costs about as much as this many more strings in the gather path: measured by
+# benchmarks/speed.py, and the reason why a few small groups are not worth separate runs.
+GROUP_OVERHEAD = 64
+
+
+class Tables(NamedTuple):
+    """What sampling needs, none of which depends on the strings.
+
+    Attributes
+    ----------
+    scores : (N, P)
+        Additive (or dot-product) scores of all pairs.
+    weights : (N, P) or None
+        ``exp(scores - row maximum)`` where no row spans more than `SAFE_RANGE`.
+    values : (P, f)
+        Keys times W1.
+    base : (N, f)
+        Queries times W1, plus b1.
+    W, b : (N, f, D), (N, D)
+        The folded heads.
+    """
+
+    scores: Array
+    weights: Array | None
+    values: Array
+    base: Array
+    W: Array
+    b: Array
+
+
+def make_tables(policy: MAADE) -> Tables:
+    """Compute the tables of the factorised sampler (one block)."""
+    p, weights, xp = policy.params, policy.block(1), policy.xp
+    keys, _ = policy.key_table()
+    scores, _ = scores_forward(p["q"], keys, weights)
+    top = scores.max(axis=-1, keepdims=True)
+    safe = to_host((top - scores.min(axis=-1, keepdims=True)).max()) <= SAFE_RANGE
+    values = keys @ weights["W1"]
+    base, _ = affine_forward(p["q"], weights["W1"], weights["b1"])
+    (W, b), _ = fold_heads_forward(weights["W2"], weights["b2"], p["W_out"], p["b_out"])
+    return Tables(scores, xp.exp(scores - top) if safe else None, values, base, W, b)
+
+
+def sample_factorised(
+    policy: MAADE, orders: np.ndarray, noise: Array, temperature: float
+) -> tuple[Array, Array]:
+    """Sample with one block: what is chosen so far is a 0/1 matrix, and attention a product with it.
+
+    Strings that share an order are decided together, without any gather: for hyper-parameter i the
+    sum of weighted keys and the sum of weights are one product, ``chosen @ (weights[i] * [values|1])``.
+    Where each string has its own order the rows of the tables are gathered, string by string.
+    """
+    tables = make_tables(policy)
+    xp, layout = policy.xp, policy.layout
+    B, N, D = noise.shape
+    if (orders == orders[0]).all():
+        groups: list[tuple[np.ndarray, Any]] = [(orders[0], slice(None))]
+    else:
+        distinct, group_of = np.unique(orders, axis=0, return_inverse=True)
+        group_of = group_of.reshape(-1)
+        if tables.weights is None or len(distinct) * GROUP_OVERHEAD > B:
+            return _sample_own_orders(policy, tables, orders, noise, temperature)
+        groups = [(order, np.flatnonzero(group_of == g)) for g, order in enumerate(distinct)]
+    if tables.weights is None:
+        return _sample_own_orders(policy, tables, orders, noise, temperature)
+    ones = xp.ones((layout.P, 1), dtype=noise.dtype)
+    weighted = tables.weights[:, :, None] * xp.concatenate([tables.values, ones], axis=1)
+    actions = xp.empty((B, N), dtype=layout.first.dtype)
+    logits = xp.empty((B, N, D), dtype=noise.dtype)
+    for order, rows in groups:
+        _sample_group(policy, tables, weighted, order, rows, noise, temperature, actions, logits)
+    return actions, logits
+
+
+def _sample_group(
+    policy: MAADE,
+    tables: Tables,
+    weighted: Array,
+    order: np.ndarray,
+    rows: Any,
+    noise: Array,
+    temperature: float,
+    actions: Array,
+    logits: Array,
+) -> None:
+    """Decide the strings `rows`, which share `order`; fill their rows of `actions` and `logits`."""
+    xp, layout = policy.xp, policy.layout
+    noise = noise[rows]
+    n, _, D = noise.shape
+    cardinalities, starts = layout.cardinalities, layout.starts
+    chosen = xp.zeros((n, layout.P), dtype=noise.dtype)
+    strings = xp.arange(n)
+    drawn = xp.empty((n, layout.N), dtype=layout.first.dtype)
+    z_all = xp.zeros((n, layout.N, D), dtype=noise.dtype)
+    for t, i in enumerate(order.tolist()):
+        pre = tables.base[i]
+        if t:
+            sums = chosen @ weighted[i]
+            pre = sums[:, :-1] / sums[:, -1:] + pre
+        z = xp.tanh(pre) @ tables.W[i] + tables.b[i]
+        z_all[:, i] = z
+        scaled = z if temperature == 1 else z / temperature
+        value = (scaled + noise[:, i])[:, : cardinalities[i]].argmax(axis=1)
+        drawn[:, i] = value
+        chosen[strings, value + starts[i]] = 1
+    actions[rows], logits[rows] = drawn, z_all
+
+
+def _sample_own_orders(
+    policy: MAADE, tables: Tables, orders: np.ndarray, noise: Array, temperature: float
+) -> tuple[Array, Array]:
+    """Decide strings of which each has its own order, gathering a row of each table a string."""
+    xp, layout = policy.xp, policy.layout
+    B, N, D = noise.shape
+    steps = to_device(np.ascontiguousarray(orders.T), xp)
+    strings = xp.arange(B)
+    chosen = xp.zeros((B, layout.P), dtype=noise.dtype)
+    actions = xp.empty((B, N), dtype=layout.first.dtype)
+    logits = xp.empty((B, N, D), dtype=noise.dtype)
+    for t in range(N):
+        i = steps[t]
+        pre = tables.base[i]
+        if t and tables.weights is not None:
+            weights = chosen * tables.weights[i]
+            pre = (weights @ tables.values) / row_sum(weights) + pre
+        elif t:
+            alpha, _ = masked_softmax_forward(tables.scores[i], chosen > 0)
+            pre = alpha @ tables.values + pre
+        z = (xp.tanh(pre)[:, None, :] @ tables.W[i])[:, 0] + tables.b[i]
+        logits[strings, i] = z
+        value = draw(z, noise[strings, i], layout.exists[i], temperature)
+        actions[strings, i] = value
+        chosen[strings, layout.first[i] + value] = 1
+    return actions, logits
+
+
+def sample_textbook(
+    policy: MAADE, orders: np.ndarray, noise: Array, temperature: float
+) -> tuple[Array, Array]:
+    """Sample with any number of blocks; the keys of every block are computed once and kept.
+
+    A decided hyper-parameter's key never changes, since it sees only what was decided before it: each
+    step computes one query and, once its value is drawn, one key a block.
+    """
+    xp, layout, p = policy.xp, policy.layout, policy.params
+    B, N, D = noise.shape
+    blocks = [policy.block(m) for m in range(1, policy.blocks + 1)]
+    table, _ = policy.key_table()
+    stored = [xp.zeros((B, N, policy.d), dtype=noise.dtype) for _ in blocks]
+    steps = to_device(np.ascontiguousarray(orders.T), xp)
+    strings = xp.arange(B)
+    actions = xp.empty((B, N), dtype=layout.first.dtype)
+    logits = xp.empty((B, N, D), dtype=noise.dtype)
+
+    def attend(x: Array, keys: Array, nothing: bool, weights: dict[str, Array]) -> Array:
+        visible = xp.full((B, 1, keys.shape[1]), not nothing)
+        return textbook_block_forward(x[:, None, :], keys, visible, weights)[0][:, 0]
+
+    for t in range(N):
+        i = steps[t]
+        x = p["q"][i]
+        for keys, weights in zip(stored, blocks, strict=True):
+            x = attend(x, keys[:, : max(t, 1)], t == 0, weights)
+        z = (x[:, None, :] @ p["W_out"][i])[:, 0] + p["b_out"][i]
+        logits[strings, i] = z
+        value = draw(z, noise[strings, i], layout.exists[i], temperature)
+        actions[strings, i] = value
+        key = table[layout.first[i] + value]
+        for m, (keys, weights) in enumerate(zip(stored, blocks, strict=True)):
+            keys[:, t] = key
+            if m + 1 < len(blocks):
+                key = attend(key, keys[:, : t + 1], False, weights)
+    return actions, logits
+
+
+def draw(z: Array, noise: Array, exists: Array, temperature: float) -> Array:
+    """Draw a value a row as the argument of the largest ``z / temperature + noise`` that exists."""
+    return array_module(z).where(exists, z / temperature + noise, -np.inf).argmax(axis=1)

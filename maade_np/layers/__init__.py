@@ -12,25 +12,25 @@ All of it accepts complex arrays and stays analytic (maxima and branches decide 
 there is no absolute value and no conjugation), so the complex step can check it to rounding error.
 """
 
-from .additive_scores import additive_scores_backward, additive_scores_forward
-from .affine import affine_backward, affine_forward
-from .block import (
+from maade_np.layers.additive_scores import additive_scores_backward, additive_scores_forward
+from maade_np.layers.affine import affine_backward, affine_forward
+from maade_np.layers.block import (
     factorised_block_backward,
     factorised_block_forward,
     textbook_block_backward,
     textbook_block_forward,
 )
-from .dot_scores import dot_scores_backward, dot_scores_forward
-from .embedding import key_table_backward, key_table_forward
-from .heads import (
+from maade_np.layers.dot_scores import dot_scores_backward, dot_scores_forward
+from maade_np.layers.embedding import key_table_backward, key_table_forward
+from maade_np.layers.heads import (
     fold_heads_backward,
     fold_heads_forward,
     heads_backward,
     heads_forward,
 )
-from .log_softmax import log_softmax_backward, log_softmax_forward
-from .masked_softmax import masked_softmax_backward, masked_softmax_forward
-from .tanh_ff import tanh_ff_backward, tanh_ff_forward
+from maade_np.layers.log_softmax import log_softmax_backward, log_softmax_forward
+from maade_np.layers.masked_softmax import masked_softmax_backward, masked_softmax_forward
+from maade_np.layers.tanh_ff import tanh_ff_backward, tanh_ff_forward
 
 __all__ = [
     "additive_scores_backward",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..backend import Array, array_module
-from .affine import AffineCache, affine_backward, affine_forward
+from maade_np.backend import Array, array_module
+from maade_np.layers.affine import AffineCache, affine_backward, affine_forward
 
 
 class AdditiveScoresCache(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..backend import Array, array_module
+from maade_np.backend import Array, array_module
 
 
 class AffineCache(NamedTuple):

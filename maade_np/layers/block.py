@@ -22,12 +22,12 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ..backend import Array, array_module, batch_sum
-from .additive_scores import additive_scores_backward, additive_scores_forward
-from .affine import affine_backward, affine_forward
-from .dot_scores import dot_scores_backward, dot_scores_forward
-from .masked_softmax import MaskedSoftmaxCache, masked_softmax_backward, masked_softmax_forward
-from .tanh_ff import TanhFFCache, tanh_backward, tanh_ff_backward, tanh_ff_forward
+from maade_np.backend import Array, array_module, batch_sum
+from maade_np.layers.additive_scores import additive_scores_backward, additive_scores_forward
+from maade_np.layers.affine import affine_backward, affine_forward
+from maade_np.layers.dot_scores import dot_scores_backward, dot_scores_forward
+from maade_np.layers.masked_softmax import MaskedSoftmaxCache, masked_softmax_backward, masked_softmax_forward
+from maade_np.layers.tanh_ff import TanhFFCache, tanh_backward, tanh_ff_backward, tanh_ff_forward
 
 Weights = dict[str, Array]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..backend import Array
-from .additive_scores import _unbroadcast
-from .affine import AffineCache, affine_backward, affine_forward
+from maade_np.backend import Array
+from maade_np.layers.additive_scores import _unbroadcast
+from maade_np.layers.affine import AffineCache, affine_backward, affine_forward
 
 
 class DotScoresCache(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..backend import Array, array_module, row_sum
+from maade_np.backend import Array, array_module, row_sum
 
 
 class LogSoftmaxCache(NamedTuple):

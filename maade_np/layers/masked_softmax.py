@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..backend import Array, array_module, batch_sum, row_sum, to_host
+from maade_np.backend import Array, array_module, batch_sum, row_sum, to_host
 
 # exp(-60) is 1e-26, far above the smallest float32: within this range one shift serves a whole row.
 SAFE_RANGE = 60.0

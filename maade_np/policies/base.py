@@ -12,10 +12,10 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from ..backend import Array, array_module, row_sum, to_device, to_host
-from ..layers import log_softmax_backward, log_softmax_forward
-from ..layers.log_softmax import LogSoftmaxCache
-from ..spaces import CategoricalSpace
+from maade_np.backend import Array, array_module, row_sum, to_device, to_host
+from maade_np.layers import log_softmax_backward, log_softmax_forward
+from maade_np.layers.log_softmax import LogSoftmaxCache
+from maade_np.spaces import CategoricalSpace
 
 Params = dict[str, Array]
 

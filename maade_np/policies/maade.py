@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..backend import Array
-from ..layers import (
+from maade_np.backend import Array
+from maade_np.layers import (
     affine_backward,
     affine_forward,
     factorised_block_backward,
@@ -22,9 +22,9 @@ from ..layers import (
     textbook_block_backward,
     textbook_block_forward,
 )
-from ..spaces import CategoricalSpace
-from .base import Batch, Layout, Params, Policy
-from .maade_sampler import sample_factorised, sample_textbook
+from maade_np.spaces import CategoricalSpace
+from maade_np.policies.base import Batch, Layout, Params, Policy
+from maade_np.policies.maade_sampler import sample_factorised, sample_textbook
 
 INIT_SCALES = {"q": 1.0, "V": 1.0, "attention": 1.0, "ff": 1.0, "heads": 0.1}
 

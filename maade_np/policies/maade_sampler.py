@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..backend import Array, array_module, row_sum, to_device, to_host
-from ..layers import affine_forward, fold_heads_forward, masked_softmax_forward
-from ..layers import textbook_block_forward
-from ..layers.block import scores_forward
-from ..layers.masked_softmax import SAFE_RANGE
+from maade_np.backend import Array, array_module, row_sum, to_device, to_host
+from maade_np.layers import affine_forward, fold_heads_forward, masked_softmax_forward
+from maade_np.layers import textbook_block_forward
+from maade_np.layers.block import scores_forward
+from maade_np.layers.masked_softmax import SAFE_RANGE
 
 if TYPE_CHECKING:
-    from .maade import MAADE
+    from maade_np.policies.maade import MAADE
 
 # A decision of a group costs about as much as this many more strings in the gather path: measured by
 # benchmarks/speed.py, and the reason why a few small groups are not worth separate runs.

@@ -1,0 +1,258 @@
+"""Every layer, policy and objective of the package, as cases for the gradient check."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from maade_np import gradcheck, layers, objectives
+from maade_np.gradcheck import Report
+from maade_np.layers.block import Weights
+from maade_np.policies import MAADE
+from maade_np.spaces import CategoricalSpace
+
+Case = Callable[[np.random.Generator], Report]
+
+B, N, D, P, d, a, f = 4, 5, 4, 7, 6, 5, 7
+
+
+def cases() -> dict[str, Case]:
+    """Return all cases by name; each makes its own random inputs and compares."""
+    found: dict[str, Case] = {
+        "affine": _affine,
+        "tanh_ff": _tanh_ff,
+        "key_table": _key_table,
+        "additive_scores": partial(_scores, "additive"),
+        "dot_scores": partial(_scores, "dot"),
+        "masked_softmax": partial(_masked_softmax, 0.0, True),
+        "masked_softmax, own scores": partial(_masked_softmax, 0.0, False),
+        "masked_softmax, wide range": partial(_masked_softmax, 1000.0, False),
+        "log_softmax": _log_softmax,
+        "heads": _heads,
+        "fold_heads": _fold_heads,
+        "textbook_block": partial(_textbook_block, False),
+        "textbook_block, shared queries": partial(_textbook_block, True),
+        "factorised_block": partial(_factorised_block, False),
+        "factorised_block, key stream": partial(_factorised_block, True),
+    }
+    for attention, values, blocks, form in product(
+        ("additive", "dot"), ("family", "shared"), (1, 2, 3), ("factorised", "textbook")
+    ):
+        name = f"MAADE {attention}, {values}, M={blocks}, {form}"
+        found[name] = partial(_maade, attention, values, blocks, form)
+    found["reinforce"] = _reinforce
+    for form, sign, far in product(("paper", "clipped"), (1, -1), (False, True)):
+        name = f"ppo {form}, A {'>' if sign > 0 else '<'} 0{', beyond the bound' if far else ''}"
+        found[name] = partial(_ppo, form, sign, far)
+    found["entropy, pathwise part"] = _entropy
+    return found
+
+
+def run(pattern: str = "", seed: int = 0) -> Iterator[Report]:
+    """Run the cases whose name contains `pattern`, one report each, under the cases' names."""
+    for number, (name, case) in enumerate(cases().items()):
+        if pattern.lower() in name.lower():
+            report = case(np.random.default_rng([seed, number]))
+            yield Report(name, report.entries, report.directional)
+
+
+def _pair(name: str, inputs: dict[str, Any], rng: np.random.Generator, **more: Any) -> Report:
+    forward = getattr(layers, f"{name}_forward")
+    backward = getattr(layers, f"{name}_backward")
+    return gradcheck.compare(forward, backward, inputs, name=name, rng=rng, **more)
+
+
+def _affine(rng: np.random.Generator) -> Report:
+    shapes = {"x": (B, N, d), "W": (d, f), "b": (f,)}
+    return _pair("affine", _normal(rng, shapes), rng)
+
+
+def _tanh_ff(rng: np.random.Generator) -> Report:
+    shapes = {"x": (B, N, d), "W1": (d, f), "b1": (f,), "W2": (f, d), "b2": (d,)}
+    return _pair("tanh_ff", _normal(rng, shapes), rng)
+
+
+def _key_table(rng: np.random.Generator) -> Report:
+    inputs = _normal(rng, {"q": (N, d), "V": (D, d)})
+    inputs |= {"hyper": np.array([0, 0, 1, 2, 3, 4, 4]), "row": np.array([0, 1, 2, 3, 3, 0, 1])}
+    return _pair("key_table", inputs, rng)
+
+
+def _scores(kind: str, rng: np.random.Generator) -> Report:
+    shapes = {"x": (N, d), "keys": (B, P, d), "W_q": (d, a), "W_k": (d, a), "b_a": (a,)}
+    if kind == "additive":
+        shapes["w_a"] = (a,)
+    return _pair(f"{kind}_scores", _normal(rng, shapes), rng)
+
+
+def _masked_softmax(gap: float, shared: bool, rng: np.random.Generator) -> Report:
+    visible = _visible(rng)
+    scores = rng.normal(size=visible.shape[1:] if shared else visible.shape)
+    if gap:
+        # what is hidden towers above what is visible: a careless shift would leave 0/0
+        scores += gap * ~visible
+    zeros = {} if shared else {"scores": ~visible}
+    return _pair("masked_softmax", {"scores": scores, "visible": visible}, rng, zeros=zeros)
+
+
+def _log_softmax(rng: np.random.Generator) -> Report:
+    exists = np.arange(D) < np.array([2, 3, 4, 1, 2])[:, None]
+    logits = rng.normal(size=(B, N, D))
+    beyond = np.broadcast_to(~exists, logits.shape)
+
+    def forward(logits: Any) -> tuple[Any, Any]:
+        log_probs, cache = layers.log_softmax_forward(logits, exists)
+        return np.where(exists, log_probs, 0), cache
+
+    return gradcheck.compare(
+        forward,
+        layers.log_softmax_backward,
+        {"logits": logits},
+        name="log_softmax",
+        rng=rng,
+        zeros={"logits": beyond},
+    )
+
+
+def _heads(rng: np.random.Generator) -> Report:
+    return _pair("heads", _normal(rng, {"h": (B, N, f), "W": (N, f, D), "b": (N, D)}), rng)
+
+
+def _fold_heads(rng: np.random.Generator) -> Report:
+    shapes = {"W2": (f, d), "b2": (d,), "W_out": (N, d, D), "b_out": (N, D)}
+
+    def backward(dout: Any, cache: Any) -> Any:
+        return layers.fold_heads_backward(*dout, cache)
+
+    return gradcheck.compare(
+        layers.fold_heads_forward, backward, _normal(rng, shapes), name="fold_heads", rng=rng
+    )
+
+
+def _textbook_block(shared: bool, rng: np.random.Generator) -> Report:
+    inputs = _normal(rng, {"x": (N, d) if shared else (B, N, d), "keys": (B, N, d)} | _weights())
+    order = rng.permuted(np.tile(np.arange(N), (B, 1)), axis=1)
+    visible = order[:, None, :] < order[:, :, None]
+
+    def forward(x: Any, keys: Any, **weights: Any) -> tuple[Any, Any]:
+        return layers.textbook_block_forward(x, keys, visible, weights)
+
+    def backward(dout: Any, cache: Any) -> Any:
+        dx, dkeys, dweights = layers.textbook_block_backward(dout, cache)
+        return {"x": dx, "keys": dkeys, **dweights}
+
+    return gradcheck.compare(forward, backward, inputs, name="textbook_block", rng=rng)
+
+
+def _factorised_block(key_stream: bool, rng: np.random.Generator) -> Report:
+    weights = {k: v for k, v in _weights().items() if k not in ("W2", "b2")}
+    inputs = _normal(rng, {"x": (P if key_stream else N, d), "keys": (P, d)} | weights)
+    visible = _visible(rng)
+    own = np.eye(P)[rng.integers(P, size=(B, N))] if key_stream else None
+
+    def forward(x: Any, keys: Any, **weights: Weights) -> tuple[Any, Any]:
+        return layers.factorised_block_forward(x, keys, visible, weights, own)
+
+    def backward(dout: Any, cache: Any) -> Any:
+        dx, dkeys, dweights = layers.factorised_block_backward(dout, cache)
+        return {"x": dx, "keys": dkeys, **dweights}
+
+    return gradcheck.compare(forward, backward, inputs, name="factorised_block", rng=rng)
+
+
+def _maade(
+    attention: str, values: str, blocks: int, form: str, rng: np.random.Generator
+) -> Report:
+    space = CategoricalSpace(
+        ["a", "b", "c", "d"], [2, 3, 2, 4], families=["two", "more", "two", "more"]
+    )
+    policy = MAADE(
+        space,
+        d=4,
+        blocks=blocks,
+        ff_width=5,
+        attention_width=3,
+        value_embedding=values,
+        attention=attention,
+        rng=rng,
+        dtype=np.float64,
+        form=form,
+        init_scales={"heads": 1.0},
+    )
+    actions = np.column_stack([rng.integers(0, c, size=9) for c in space.cardinalities])
+    # every value occurs and every hyper-parameter comes last somewhere, so no gradient is idle
+    actions[:4] = np.arange(4)[:, None] % space.cardinalities
+    orders = rng.permuted(np.tile(np.arange(4), (9, 1)), axis=1)
+    return gradcheck.compare_policy(policy, actions, orders, rng=rng, max_entries=40)
+
+
+def _reinforce(rng: np.random.Generator) -> Report:
+    return _objective(objectives.reinforce, {"log_prob": -rng.random(B)}, rng, rng.normal(size=B))
+
+
+def _ppo(form: str, sign: int, far: bool, rng: np.random.Generator) -> Report:
+    log_ratio = np.array([0.02, -0.03, 0.5, -0.6] + [25.0, -25.0] * far)
+    old = -1 - rng.random(len(log_ratio))
+    advantage = sign * (0.1 + rng.random(len(log_ratio)))
+    constant = np.abs(log_ratio) > objectives.MAX_LOG_RATIO
+    constant |= log_ratio > 0.1 if form == "paper" or sign > 0 else log_ratio < -0.1
+    loss = partial(objectives.ppo, form=form)
+    # a ratio of exp(20) in the loss leaves central differences no digits
+    how = {"methods": ("complex",)} if far else {}
+    inputs = {"log_prob": old + log_ratio}
+    return _objective(loss, inputs, rng, old, advantage, zeros={"log_prob": constant}, **how)
+
+
+def _entropy(rng: np.random.Generator) -> Report:
+    exists = np.arange(D) < np.array([2, 3, 4, 1, 2])[:, None]
+    log_probs, _ = layers.log_softmax_forward(rng.normal(size=(B, N, D)), exists)
+    actions, orders = np.zeros((B, N), dtype=int), np.tile(np.arange(N), (B, 1))
+
+    def forward(log_probs: Any) -> tuple[Any, Any]:
+        found = objectives.entropy(
+            np.zeros(B), log_probs, actions, orders, exists, form="pathwise"
+        )
+        return found.loss, found.dconditionals
+
+    return gradcheck.compare(
+        forward,
+        lambda dloss, dconditionals: dloss * dconditionals,
+        {"log_probs": log_probs},
+        name="entropy",
+        rng=rng,
+        zeros={"log_probs": np.broadcast_to(~exists, log_probs.shape)},
+    )
+
+
+def _objective(
+    loss: Any, inputs: dict[str, np.ndarray], rng: np.random.Generator, *constants: Any, **how: Any
+) -> Report:
+    return gradcheck.compare(
+        lambda log_prob: loss(log_prob, *constants),
+        lambda dloss, dlog_prob: dloss * dlog_prob,
+        inputs,
+        name="objective",
+        rng=rng,
+        **how,
+    )
+
+
+def _weights() -> dict[str, tuple[int, ...]]:
+    shapes: dict[str, tuple[int, ...]] = {"W_q": (d, a), "W_k": (d, a), "b_a": (a,), "w_a": (a,)}
+    return shapes | {"W1": (d, f), "b1": (f,), "W2": (f, d), "b2": (d,)}
+
+
+def _normal(rng: np.random.Generator, shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
+    return {name: rng.normal(size=shape) for name, shape in shapes.items()}
+
+
+def _visible(rng: np.random.Generator) -> np.ndarray:
+    """Random masks with an empty row for every string."""
+    visible = rng.random((B, N, P)) < 0.5
+    visible[:, 0] = False
+    visible[:, 1:, 0] |= ~visible[:, 1:].any(axis=2)
+    return visible

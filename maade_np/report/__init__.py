@@ -1,0 +1,12 @@
+"""Pictures of searches and of what they found; matplotlib is imported when one is drawn."""
+
+from __future__ import annotations
+
+from .cell import draw_cell, draw_point, save_cell, save_point
+from .curve import draw_comparison, draw_curve, draw_run, save_curve
+from .style import save_figure
+
+__all__ = [
+    "draw_cell", "draw_comparison", "draw_curve", "draw_point", "draw_run", "save_cell",
+    "save_curve", "save_figure", "save_point",
+]

@@ -1,0 +1,245 @@
+"""What the pictures with axes share: scales, headings, labels at the ends of lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import style as st
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Label = tuple[float, str, str]  # height in data coordinates, text, colour
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How the values of a kind of table are drawn.
+
+    Attributes
+    ----------
+    tag, colour : str
+        The note beside the title that says where the numbers come from.
+    label : str
+        Of the vertical axis.
+    percent : bool
+        True: accuracies in [0, 1] are drawn as errors in per cent, lower is better. False: values
+        are drawn as they are, higher is better.
+    """
+
+    tag: str
+    colour: str
+    label: str
+    percent: bool = True
+
+    def heights(self, values: npt.ArrayLike) -> np.ndarray:
+        """Return what is drawn for these values."""
+        array = np.asarray(values, dtype=float)
+        return 100.0 * (1.0 - array) if self.percent else array
+
+    def limits(self, low: float, high: float) -> tuple[float, float]:
+        """Return the axis limits for a range of errors (or of negated values)."""
+        return (low, high) if self.percent else (-high, -low)
+
+    def text(self, height: float) -> str:
+        """Write a number with its unit."""
+        return f"{height:.2f} %" if self.percent else f"{height:.4g}".replace("-", "−", 1)
+
+
+KINDS = {
+    "real": Scale("real results", st.GREEN, "test error (%)"),
+    "surrogate": Scale("SURROGATE, not measured", st.VERMILLION, "simulated test error (%)"),
+    "toy": Scale("TOY, not a benchmark", st.VERMILLION, "error on a toy space (%)"),
+    "objective": Scale("own objective", st.MUTED, "objective (higher is better)", percent=False),
+}
+
+
+def scale_of(kind: str) -> Scale:
+    """Return the scale of a kind of table, or raise a ValueError that lists the kinds."""
+    if kind not in KINDS:
+        raise ValueError(f"the kind of table is {kind!r}: it must be one of {', '.join(KINDS)}")
+    return KINDS[kind]
+
+
+def error_range(signal: npt.ArrayLike, incumbents: Sequence[npt.ArrayLike] = (),
+                optimum: float | None = None) -> tuple[float, float]:
+    """Choose the range of the error axis.
+
+    The lower end takes in everything. The upper end takes in the bulk of the distinct errors (the
+    upper quartile and 1.5 times the interquartile range, Tukey's fence), or nine in ten where that
+    is less, and always where the incumbents end. Errors count once, because a search that repeats
+    one cell would otherwise hide the way to it.
+
+    Parameters
+    ----------
+    signal : array_like (n,)
+        Errors of the evaluations; NaN is ignored.
+    incumbents : sequence of array_like (n,)
+        Errors of the incumbent after each query; NaN is ignored.
+    optimum : float, optional
+        An error that must be seen.
+
+    Returns
+    -------
+    low, high : float
+        ``low < high``.
+    """
+    errors = finite(signal)
+    tracks = [track for track in map(finite, incumbents) if track.size]
+    ends = [float(track[-1]) for track in tracks]
+    ends += [] if optimum is None or not np.isfinite(optimum) else [float(optimum)]
+    everything = np.concatenate([errors, *tracks, ends])
+    if everything.size == 0:
+        return 0.0, 100.0
+    low = float(everything.min())
+    high = max(ends, default=low)
+    if errors.size:
+        distinct = np.unique(errors)
+        first, third = np.quantile(distinct, [0.25, 0.75])
+        fence = min(third + 1.5 * (third - first), np.quantile(distinct, 0.9, method="higher"))
+        high = max(high, float(distinct[distinct <= fence].max()))
+    room = high - low or max(0.1 * abs(low), 0.1)
+    return low - 0.07 * room, high + 0.07 * room
+
+
+def finite(values: npt.ArrayLike) -> np.ndarray:
+    """Return the finite values as a flat float array."""
+    array = np.asarray(values, dtype=float).ravel()
+    return array[np.isfinite(array)]
+
+
+def prepare(ax: Axes | None, query: np.ndarray, limits: tuple[float, float], y_label: str,
+            head: float, x_scale: str = "linear") -> Axes:
+    """Set up the axes; `head` is the room above them in inches."""
+    from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+
+    if ax is None:
+        height = 3.95 + head
+        figure = st.new_figure(st.MAX_WIDTH, height)
+        ax = figure.add_axes((0.085, 0.53 / height, 0.715, 3.42 / height))
+    clean_axes(ax)
+    first, last = float(query[0]), float(query[-1])
+    ax.set_xscale(x_scale)
+    ax.set_ylim(limits)
+    if x_scale == "log":
+        ax.set_xlim(first / 1.05, last * 1.05)
+    else:
+        room = 0.012 * (last - first) or 0.5
+        ax.set_xlim(first - room, last + room)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, min_n_ticks=1))
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    ax.set_xlabel("query")
+    ax.set_ylabel(y_label)
+    return ax
+
+
+def clean_axes(ax: Axes) -> None:
+    """Leave a light horizontal grid and the bottom line; the data is what should be seen."""
+    ax.set_axisbelow(True)
+    ax.grid(True, axis="y", color=st.GRID, linewidth=0.8)
+    ax.grid(False, axis="x")
+    for side in ("left", "right", "top"):
+        ax.spines[side].set_visible(False)
+    ax.tick_params(axis="y", length=0, labelsize=9, labelcolor=st.MUTED)
+    ax.tick_params(axis="x", which="both", length=3, color=st.RULE, labelsize=9,
+                   labelcolor=st.MUTED)
+
+
+def write_heading(ax: Axes, title: str, lines: Sequence[str], tag: tuple[str, str] | None,
+                  lift: float = 8.0) -> None:
+    """Write a title, a coloured tag beside it and lines of small print above the axes.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    title : str
+    lines : sequence of str
+        Small print under the title, from top to bottom.
+    tag : (str, str) or None
+        Text and colour of the tag.
+    lift : float, optional
+        Points between the axes and the lowest line.
+    """
+    def put(text: str, height: float, **kwargs: Any) -> Any:
+        return ax.annotate(
+            text, (0, 1), xytext=(0, height), xycoords="axes fraction",
+            textcoords="offset points", ha="left", va="baseline", annotation_clip=False, **kwargs,
+        )
+
+    for row, line in enumerate(reversed(lines)):
+        put(line, lift + 14 * row, fontsize=9, color=st.MUTED)
+    text, colour = tag or ("", "")
+    figure: Any = ax.figure
+    room = figure.get_figwidth() * (1 - ax.get_position().x0) - 0.1
+    wanted = st.text_width(title, 13, bold=True)
+    spared = st.text_width(text, 8.5, bold=True) + 0.3 if tag else 0.0
+    size = 13 * min(1.0, (room - spared) / max(wanted, 1e-9)) if room > spared else 6.0
+    heading = put(title, lift + 14 * len(lines) + 4, fontsize=max(size, 6.0), fontweight="bold",
+                  color=st.INK)
+    if tag is not None:
+        ax.annotate(
+            text, (1, 0.5), xytext=(12, 0), xycoords=heading, textcoords="offset points",
+            ha="left", va="center", fontsize=8.5, fontweight="bold", color=st.PAPER,
+            annotation_clip=False,
+            bbox={"boxstyle": "round,pad=0.35,rounding_size=0.4", "fc": colour, "ec": "none"},
+        )
+
+
+def label_ends(ax: Axes, labels: list[Label]) -> None:
+    """Write labels at the right border, moved apart where they would touch."""
+    if not labels:
+        return
+    low, high = ax.get_ylim()
+    heights = [(value - low) / (high - low) for value, _, _ in labels]
+    figure: Any = ax.figure
+    points = 72.0 * ax.get_window_extent().height / figure.dpi
+    placed = spread(heights, min(29.0 / points, 1.0 / len(labels)), 0.0, 1.0)
+    for height, place, (_, text, ink) in zip(heights, placed, labels, strict=True):
+        ax.annotate(
+            text, (1.0, height), xytext=(1.032, place), xycoords="axes fraction",
+            textcoords="axes fraction", ha="left", va="center", fontsize=9, color=ink,
+            linespacing=1.25, annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": ink, "linewidth": 0.7, "alpha": 0.6,
+                        "shrinkA": 1, "shrinkB": 3, "relpos": (0.0, 0.5)},
+        )
+
+
+def spread(targets: list[float], gap: float, low: float, high: float) -> list[float]:
+    """Move labels apart as little as possible.
+
+    The result is the least-squares solution: labels that would touch form a group around the mean
+    of their targets (pooling of adjacent violators).
+
+    Parameters
+    ----------
+    targets : list of float
+        Where the labels would like to be, in any order.
+    gap : float
+        Least distance of two labels.
+    low, high : float
+        The room. Labels that fit are kept within it.
+
+    Returns
+    -------
+    list of float
+        Positions, in the order of `targets`.
+    """
+    order = sorted(range(len(targets)), key=lambda i: targets[i])
+    groups: list[list[float]] = []  # [mean of (target - rank * gap), members]
+    for rank, i in enumerate(order):
+        groups.append([targets[i] - rank * gap, 1])
+        while len(groups) > 1 and groups[-2][0] >= groups[-1][0]:
+            value, members = groups.pop()
+            total = groups[-1][1] + members
+            groups[-1] = [(groups[-1][0] * groups[-1][1] + value * members) / total, total]
+    flat = [value for value, members in groups for _ in range(int(members))]
+    ceiling = high - gap * (len(targets) - 1)
+    placed = [0.0] * len(targets)
+    for rank, i in enumerate(order):
+        placed[i] = max(min(flat[rank], ceiling), low) + rank * gap
+    return placed

@@ -1,0 +1,120 @@
+"""Searchers: what proposes strings and learns from their rewards, behind one ask/tell interface."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import Any, NamedTuple
+
+from maade_np.searchers.base import Proposals, Searcher, Settings
+from maade_np.searchers.policy_gradient import (
+    PAPER_MEDIUM,
+    PAPER_SHORT,
+    PolicyGradient,
+    PolicyGradientSettings,
+)
+from maade_np.searchers.random_search import RandomSearch, RandomSettings
+from maade_np.spaces import CategoricalSpace
+
+
+class Entry(NamedTuple):
+    """A searcher as it is known by name: its class, its presets (the first is the default)."""
+
+    make: type[Any]
+    presets: dict[str, Settings]
+    summary: str
+
+
+REGISTRY: dict[str, Entry] = {
+    "remaade": Entry(
+        PolicyGradient,
+        {"paper-short": PAPER_SHORT, "paper-medium": PAPER_MEDIUM},
+        "policy gradient with the attention policy MAADE (the paper)",
+    ),
+    "random": Entry(RandomSearch, {"default": RandomSettings()}, "uniform over valid strings"),
+}
+
+
+def names() -> tuple[str, ...]:
+    """Return the names that `create` knows."""
+    return tuple(REGISTRY)
+
+
+def entry(name: str) -> Entry:
+    """Return a searcher's registry entry, or say which names there are."""
+    if name not in REGISTRY:
+        raise ValueError(f"searcher {name!r} is not known; choose one of {', '.join(REGISTRY)}")
+    return REGISTRY[name]
+
+
+def settings_for(name: str, preset: str | None = None, **changes: Any) -> Settings:
+    """Return the settings of a preset with changes.
+
+    Raises
+    ------
+    ValueError
+        The searcher, the preset or a setting is not known, or a value is out of range.
+    """
+    found = entry(name)
+    preset = next(iter(found.presets)) if preset is None else preset
+    if preset not in found.presets:
+        raise ValueError(
+            f"preset {preset!r} is not known; {name} has {', '.join(found.presets)}"
+        )
+    settings = found.presets[preset]
+    known = {field.name for field in fields(settings)}
+    unknown = set(changes) - known
+    if unknown:
+        raise ValueError(
+            f"{name} has no setting {', '.join(sorted(unknown))}; it has {', '.join(sorted(known))}"
+        )
+    return replace(settings, **changes)
+
+
+def create(
+    name: str, space: CategoricalSpace, seed: int = 0, preset: str | None = None, **settings: Any
+) -> Searcher:
+    """Make a searcher by name.
+
+    Parameters
+    ----------
+    name : str
+        One of `names()`.
+    space : CategoricalSpace
+    seed : int
+        The source of the searcher's own choices: one seed, one search.
+    preset : str, optional
+        Where the settings start from; ``"paper-short"`` (150 queries) or ``"paper-medium"`` (3,200)
+        for "remaade".
+    **settings
+        Changes to the preset; see the searcher's settings class, or ``maade-np search --help``.
+
+    Returns
+    -------
+    Searcher
+
+    Examples
+    --------
+    >>> import maade_np as mn
+    >>> space = mn.spaces.CategoricalSpace(["width", "depth"], [3, 4])
+    >>> searcher = mn.searchers.create("remaade", space, seed=0, batch_size=5)
+    >>> proposals = searcher.ask()
+    >>> searcher.tell(proposals, proposals.actions.sum(axis=1))
+    """
+    return entry(name).make(space, settings_for(name, preset, **settings), seed)
+
+
+__all__ = [
+    "PAPER_MEDIUM",
+    "PAPER_SHORT",
+    "REGISTRY",
+    "PolicyGradient",
+    "PolicyGradientSettings",
+    "Proposals",
+    "RandomSearch",
+    "RandomSettings",
+    "Searcher",
+    "Settings",
+    "create",
+    "names",
+    "settings_for",
+]

@@ -1,0 +1,342 @@
+"""Real NAS-Bench-101 results: any valid string is looked up, isomorphic cells are one row."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from maade_np.spaces.nasbench101 import (
+    EDGES,
+    MAX_EDGES,
+    NUM_CELLS,
+    NUM_OP_CODES,
+    NASBench101Space,
+    cell_numbers,
+    from_codes,
+    matrix_ops,
+    module_hash,
+)
+from maade_np.tables._format import (
+    IMAGES,
+    MISSING,
+    REPEATS,
+    TableFile,
+    check_counts,
+    check_header,
+    save_columns,
+)
+from maade_np.tables.base import Measured, Table, TableError, noise_uniform
+
+# Published ceilings of the whole benchmark (a co-author's comment, google-research/nasbench #10).
+BEST_MEAN_TEST = 0.943175752957662
+BEST_SINGLE_TEST = 0.9466145634651184
+BEST_MEAN_VALIDATION = 0.9505542318026224
+BEST_SINGLE_VALIDATION = 0.9518229365348816
+
+ENVIRONMENT_VARIABLE = "MAADE_NASBENCH101"
+
+_PROTOCOLS = {  # what drives the search: column, all of whose repeats must be known
+    "validation-single": "validation",
+    "validation-mean": "validation",
+    "test-holdout": "test",
+    "test-mean": "test",
+}
+_HASHES_CHECKED = 16
+
+
+class NASBench101(Table):
+    """A table of NAS-Bench-101 results, whole or partial.
+
+    Accuracies are correctly classified images out of 9,984. Protocols (signal -> held_out):
+
+    - ``validation-single``: validation accuracy of one repeat, a function of trial seed and
+      cell -> mean of the three test repeats;
+    - ``validation-mean``: mean of the three validation repeats -> mean of the test repeats;
+    - ``test-holdout``: test repeat 0 -> mean of test repeats 1 and 2;
+    - ``test-mean``: mean of the three test repeats -> itself.
+
+    The default is the first of these that the table has the repeats for.
+
+    Parameters
+    ----------
+    columns : mapping of str to ndarray
+        The columns of the format (see `load`), without the key ``format``.
+    name : str
+    path : path-like, optional
+        The file the columns came from.
+
+    Raises
+    ------
+    TableError
+        Columns that are missing, of a wrong dtype or shape, out of range, in a wrong order, or
+        rows that are invalid or the same cell.
+    """
+
+    kind: ClassVar[str] = "real"
+
+    def __init__(
+        self,
+        columns: Mapping[str, np.ndarray],
+        name: str = "NAS-Bench-101",
+        path: str | os.PathLike[str] | None = None,
+    ) -> None:
+        self.name = name
+        self.space = NASBench101Space()
+        self.path = None if path is None else Path(path)
+        self._columns = columns
+        source = name if path is None else str(path)
+        if not isinstance(columns, TableFile):
+            check_header(source, {key: (a.dtype, a.shape) for key, a in columns.items()})
+            for key, array in columns.items():
+                check_counts(source, key, array)
+        self.epochs = tuple(columns["epochs"].tolist())
+        self._row_of_cell = _row_of_cell(source, self.space, columns)
+        self._complete_budgets: dict[str, np.ndarray] = {}
+        self._optima: dict[tuple[str, int], dict[str, float | None]] = {}
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> NASBench101:
+        """Open a table in the format ``maade-np/nasbench101/1``.
+
+        An ``.npz`` file without pickles, C rows (one a cell, in ascending order of the official
+        hash), E training budgets:
+
+        ==================  ==================  ==============================================
+        key                 dtype, shape        meaning
+        ==================  ==================  ==============================================
+        ``format``          str                 ``maade-np/nasbench101/1``
+        ``edges``           uint32 (C,)         bit k is edge k of the row-major upper triangle
+        ``ops``             uint16 (C,)         sum of op_i * 3**i, interior vertex 1 first
+        ``epochs``          int16 (E,)          training budgets, ascending
+        ``validation``      uint16 (C, E, 3)    correct images of 9,984; 65535 where missing
+        ``test``            uint16 (C, E, 3)    the same
+        ``train_seconds``   float32 (C, E, 3)   NaN where missing
+        ``params``          uint32 (C,)         trainable parameters
+        ``hash``            uint8 (C, 16)       digest of the official module hash
+        ``provenance``      str                 JSON: where the numbers come from
+        ``validation_best`` uint16 (C, E)       optional: best of three, where no one is known
+        ==================  ==================  ==============================================
+
+        Large columns are read when first needed.
+
+        Raises
+        ------
+        TableError
+            Naming the file, the key, what was found and what was expected.
+        """
+        return cls(TableFile(path), path=path)
+
+    @staticmethod
+    def locate(path: str | os.PathLike[str] | None = None) -> Path | None:
+        """The table's path: the argument, else `MAADE_NASBENCH101`, else None."""
+        named = path or os.environ.get(ENVIRONMENT_VARIABLE)
+        return Path(named) if named else None
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the table in the format, atomically; loading it again gives equal columns."""
+        save_columns(path, self._columns)
+
+    def __len__(self) -> int:
+        return len(self.column("edges"))
+
+    def column(self, key: str) -> np.ndarray:
+        """A column of the table by its key in the format, one row a cell; not to be written to."""
+        try:
+            return self._columns[key]
+        except KeyError:
+            raise TableError(f"{self.name} has no column {key!r}: {list(self._columns)}") from None
+
+    def actions(self) -> np.ndarray:
+        """The string stored in each row, int8 (C, 26)."""
+        return from_codes(self.column("edges"), self.column("ops"))
+
+    @cached_property
+    def protocols(self) -> tuple[str, ...]:
+        """Those for which all three repeats are known at some training budget."""
+        return tuple(p for p, key in _PROTOCOLS.items() if self._complete(key).any())
+
+    def check_protocol(self, protocol: str | None) -> str:
+        """See `Table.check_protocol`; says which repeats a known protocol lacks."""
+        if protocol in _PROTOCOLS and protocol not in self.protocols:
+            key = _PROTOCOLS[protocol]
+            raise TableError(
+                f"protocol {protocol!r} needs single {key} repeats, and {self._source} has no "
+                f"cell with all three of them: it offers {', '.join(self.protocols)}"
+            )
+        return super().check_protocol(protocol)
+
+    def measure(
+        self, actions: np.ndarray, cells: np.ndarray, protocol: str, seed: int, epochs: np.ndarray
+    ) -> Measured:
+        """See `Table.measure`."""
+        rows = self._rows(actions, cells)
+        budgets = self._budget_numbers(epochs, protocol)
+        signal, held_out, mean = self._accuracies(rows, budgets, cells, protocol, seed)
+        unknown = np.isnan(signal)
+        if unknown.any():
+            first = int(unknown.argmax())
+            raise TableError(
+                f"{self._source} lacks the {_PROTOCOLS[protocol]} results of "
+                f"{int(unknown.sum())} of {len(rows)} cells asked, first cell "
+                f"{self._hash(rows[first])} at {epochs[first]} epochs"
+            )
+        seconds = self.column("train_seconds")[rows, budgets].astype(np.float64)
+        return Measured(signal, held_out, mean, _mean_of_known(seconds))
+
+    def mean_test(self, actions: Any) -> np.ndarray:
+        """Mean of the three test repeats at the full budget, (n,); NaN if invalid or unknown."""
+        checked = self.space.check(actions)
+        cells = self.space.identity(checked)
+        valid = cells >= 0
+        mean = np.full(len(checked), np.nan)
+        rows = self._rows(checked[valid], cells[valid])
+        mean[valid] = _accuracy(self.column("test")[rows, -1])
+        return mean
+
+    def optimum(self, protocol: str | None = None, seed: int = 0) -> dict[str, float | None]:
+        """See `Table.optimum`; over the cells of this table at its full training budget."""
+        protocol = self.check_protocol(protocol)
+        key = protocol, seed if protocol == "validation-single" else 0
+        if key not in self._optima:
+            cells = np.flatnonzero(self._row_of_cell >= 0)
+            rows, last = self._row_of_cell[cells], np.array(-1)
+            figures = self._accuracies(rows, last, cells, protocol, seed)
+            names = ("signal", "held_out", "mean_test")
+            self._optima[key] = dict(zip(names, map(_best, figures), strict=True))
+        return dict(self._optima[key])
+
+    def describe(self) -> dict[str, Any]:
+        """See `Table.describe`; with path, rows and the file's SHA-256."""
+        found = super().describe() | {"rows": len(self), "epochs": list(self.epochs)}
+        if isinstance(self._columns, TableFile):
+            found |= {"path": str(self.path), "sha256": self._columns.sha256}
+        return found
+
+    @property
+    def _source(self) -> str:
+        return self.name if self.path is None else str(self.path)
+
+    def _accuracies(
+        self, rows: np.ndarray, budgets: np.ndarray, cells: np.ndarray, protocol: str, seed: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Signal, held-out and mean test accuracy (n,) of rows; NaN where a repeat is missing."""
+        test = self.column("test")[rows, budgets]
+        mean = _accuracy(test)
+        if protocol == "test-mean":
+            return mean, mean, mean
+        if protocol == "test-holdout":
+            return _accuracy(test[:, :1]), _accuracy(test[:, 1:]), mean
+        validation = self.column("validation")[rows, budgets]
+        if protocol == "validation-single":
+            repeat = (noise_uniform(seed, cells) * REPEATS).astype(np.int64)
+            validation = np.take_along_axis(validation, repeat[:, None], axis=1)
+        return _accuracy(validation), mean, mean
+
+    def _rows(self, actions: np.ndarray, cells: np.ndarray) -> np.ndarray:
+        rows = self._row_of_cell[cells]
+        absent = rows < 0
+        if absent.any():
+            matrix, ops = matrix_ops(actions[absent][:1])
+            raise TableError(
+                f"{self._source} has no row for {int(absent.sum())} of {len(rows)} valid cells "
+                f"asked, first cell {module_hash(matrix[0], ops[0])}: it holds {len(self):,} of "
+                f"the {NUM_CELLS:,} cells; use a whole table, or restrict the space's validity"
+            )
+        return rows
+
+    def _budget_numbers(self, epochs: np.ndarray, protocol: str) -> np.ndarray:
+        offered = np.where(self._complete(_PROTOCOLS[protocol]), self.epochs, -1)
+        same = epochs[:, None] == offered
+        unknown = ~same.any(axis=1)
+        if unknown.any():
+            raise TableError(
+                f"{self._source} has no {_PROTOCOLS[protocol]} results at "
+                f"{epochs[unknown][0]} epochs: under {protocol!r} the training budgets are "
+                f"{', '.join(str(e) for e in offered if e > 0)}"
+            )
+        return same.argmax(axis=1)
+
+    def _complete(self, key: str) -> np.ndarray:
+        """At which training budgets some cell has all three repeats, bool (E,)."""
+        if key not in self._complete_budgets:
+            known = (self.column(key) != MISSING).all(axis=2).any(axis=0)
+            self._complete_budgets[key] = known
+        return self._complete_budgets[key]
+
+    def _hash(self, row: int) -> str:
+        return self.column("hash")[row].tobytes().hex()
+
+
+def _accuracy(counts: np.ndarray) -> np.ndarray:
+    """Mean accuracy over the repeats of image counts (n, R), (n,); NaN where one is missing."""
+    total = counts.sum(axis=1, dtype=np.int64) / (IMAGES * counts.shape[1])
+    return np.where((counts == MISSING).any(axis=1), np.nan, total)
+
+
+def _mean_of_known(values: np.ndarray) -> np.ndarray:
+    """Mean over the entries of each row that are not NaN, (n,); NaN where all are."""
+    known = ~np.isnan(values)
+    count = known.sum(axis=1)
+    total = np.where(known, values, 0.0).sum(axis=1)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def _best(values: np.ndarray) -> float | None:
+    known = values[~np.isnan(values)]
+    return float(known.max()) if len(known) else None
+
+
+def _row_of_cell(
+    source: str, space: NASBench101Space, columns: Mapping[str, np.ndarray]
+) -> np.ndarray:
+    """Row of each of the 423,624 cells, int32, -1 where the table has none; checks the rows."""
+    edges, ops, hashes = columns["edges"], columns["ops"], columns["hash"]
+    epochs = columns["epochs"]
+    if len(epochs) == 0 or (epochs < 1).any() or (np.diff(epochs) <= 0).any():
+        raise TableError(f"{source}: epochs is {epochs.tolist()}, expected ascending budgets")
+    if len(edges) == 0:
+        raise TableError(f"{source}: the table has no rows")
+    for key, values, limit in (("edges", edges, 2 ** len(EDGES)), ("ops", ops, NUM_OP_CODES)):
+        if values.max() >= limit:
+            row = int(values.argmax())
+            raise TableError(f"{source}: {key}[{row}] is {values[row]}, expected below {limit}")
+    cells = cell_numbers(edges, ops)
+    if cells.min() < 0:
+        row = int(cells.argmin())
+        raise TableError(
+            f"{source}: row {row} (edges {edges[row]}, ops {ops[row]}) is no valid cell: not "
+            f"connected, or more than {MAX_EDGES} edges after pruning"
+        )
+    rows = np.full(NUM_CELLS, -1, dtype=np.int32)
+    rows[cells] = np.arange(len(cells), dtype=np.int32)
+    if (twice := rows[cells] != np.arange(len(cells))).any():
+        row = int(twice.argmax())
+        raise TableError(f"{source}: rows {row} and {rows[cells[row]]} are the same cell")
+    _check_hashes(source, hashes, edges, ops)
+    return rows
+
+
+def _check_hashes(
+    source: str, hashes: np.ndarray, edges: np.ndarray, ops: np.ndarray
+) -> None:
+    """Check that digests ascend, and on a few rows that they are the digests of the cells."""
+    high, low = np.ascontiguousarray(hashes).view(">u8").astype(np.uint64).T
+    ascending = (high[1:] > high[:-1]) | ((high[1:] == high[:-1]) & (low[1:] > low[:-1]))
+    if not ascending.all():
+        row = int(ascending.argmin()) + 1
+        raise TableError(
+            f"{source}: hash[{row}] is not above hash[{row - 1}]: rows must be in ascending "
+            "order of the official module hash"
+        )
+    sample = np.unique(np.linspace(0, len(edges) - 1, _HASHES_CHECKED).astype(np.int64))
+    for row, matrix, op in zip(sample, *matrix_ops(from_codes(edges[sample], ops[sample]))):
+        expected = module_hash(matrix, op)
+        if (found := hashes[row].tobytes().hex()) != expected:
+            raise TableError(
+                f"{source}: hash[{row}] is {found}, but the cell in that row has hash {expected}"
+            )

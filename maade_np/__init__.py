@@ -8,6 +8,7 @@ is these together behind ``ask`` and ``tell``, and `search` runs one.
 from maade_np import (
     backend,
     baselines,
+    gradcheck,
     layers,
     objectives,
     optimizers,
@@ -16,3 +17,22 @@ from maade_np import (
     spaces,
     tables,
 )
+from maade_np.loop import search
+from maade_np.results import SearchResult
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "SearchResult",
+    "backend",
+    "baselines",
+    "gradcheck",
+    "layers",
+    "objectives",
+    "optimizers",
+    "policies",
+    "search",
+    "searchers",
+    "spaces",
+    "tables",
+]

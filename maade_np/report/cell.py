@@ -206,11 +206,11 @@ def _draw_edge(ax: Axes, edge: tuple[int, int], route: np.ndarray, scale: float)
         vertices += [start + pull, end - pull, end]
         codes += [Curve.CURVE4] * 3
     name = f"edge-{edge[0]}-{edge[1]}"
-    ax.add_patch(PathPatch(Curve(vertices, codes), fill=False, edgecolor="#4B5563",
+    ax.add_artist(PathPatch(Curve(vertices, codes), fill=False, edgecolor="#4B5563",
                            linewidth=0.034 * scale, capstyle="butt", zorder=2, gid=name))
     back = tip - (HEAD_LENGTH, 0.0)
     side = np.array([0.0, HEAD_WIDTH / 2])
-    ax.add_patch(Polygon([tip, back + side, back - side], closed=True, facecolor="#4B5563",
+    ax.add_artist(Polygon([tip, back + side, back - side], closed=True, facecolor="#4B5563",
                          edgecolor="none", zorder=3, gid=f"{name}-head"))
 
 
@@ -219,7 +219,7 @@ def _draw_box(ax: Axes, vertex: int, centre: np.ndarray, name: str, scale: float
 
     label, fill, line, ink = OPS[name]
     corner = centre - (BOX_WIDTH / 2, BOX_HEIGHT / 2)
-    ax.add_patch(FancyBboxPatch(
+    ax.add_artist(FancyBboxPatch(
         (corner[0], corner[1]), BOX_WIDTH, BOX_HEIGHT, facecolor=fill, edgecolor=line,
         linewidth=0.03 * scale, boxstyle="round,pad=0,rounding_size=0.13", zorder=4,
         gid=f"box-{vertex}"))

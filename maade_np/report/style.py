@@ -40,7 +40,7 @@ MAX_WIDTH = 8.0  # inches: 1,600 pixels
 FORMATS = ("png", "svg", "pdf")
 
 # DejaVu Sans comes with matplotlib: the same picture on every machine.
-RC = {
+RC: dict[str, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 9.5,
@@ -99,9 +99,12 @@ def new_figure(width: float, height: float) -> Figure:
         If matplotlib is missing.
     """
     require_matplotlib()
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), dpi=DPI)
+    figure = Figure(figsize=(width, height), dpi=DPI)
+    FigureCanvasAgg(figure)
+    return figure
 
 
 def save_figure(figure: Figure, path: str | Path) -> Path:
@@ -145,10 +148,10 @@ def save_figure(figure: Figure, path: str | Path) -> Path:
 
 def text_width(text: str, size: float, bold: bool = False) -> float:
     """Return the width in inches of a line of text of `size` points."""
-    from matplotlib.font_manager import FontProperties
-    from matplotlib.textpath import TextPath
+    from matplotlib.font_manager import FontProperties, findfont, get_font
 
-    if not text.strip():
-        return 0.0
-    font = FontProperties(size=size, weight="bold" if bold else "normal")
-    return float(TextPath((0, 0), text, prop=font).get_extents().x1) / 72.0
+    weight = "bold" if bold else "normal"
+    font = get_font(findfont(FontProperties(family=RC["font.sans-serif"], weight=weight)))
+    font.set_size(size, 72.0)
+    font.set_text(text)
+    return font.get_width_height()[0] / 64.0 / 72.0

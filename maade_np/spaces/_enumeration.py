@@ -32,6 +32,8 @@ _CELLS_AT_ONCE = 2**17
 _MESSAGES_AT_ONCE = 2**14
 _HEX = 32
 
+Piece = bytes | np.ndarray  # of a message: text, or the numbers of vertices whose colour is meant
+
 
 class CellHashes(NamedTuple):
     """Official hashes by class number.
@@ -46,6 +48,28 @@ class CellHashes(NamedTuple):
 
     digests: np.ndarray
     order: np.ndarray
+
+
+class Colours(NamedTuple):
+    """The digests of numbered vertices: text, uint32 (8, n), and what orders it, uint64 (n,)."""
+
+    text: np.ndarray
+    order: np.ndarray
+
+    @classmethod
+    def empty(cls, n: int) -> Colours:
+        """Room for n vertices."""
+        return cls(np.empty((8, n), dtype=np.uint32), np.empty(n, dtype=np.uint64))
+
+    @classmethod
+    def of(cls, digests: np.ndarray) -> Colours:
+        """Of digests, uint32 (4, n), for all vertices."""
+        return cls(hexadecimal(digests), leading_64_bits(digests))
+
+    def put(self, vertices: np.ndarray, digests: np.ndarray) -> None:
+        """Store the digests, uint32 (4, k), of the vertices (k,)."""
+        self.text[:, vertices] = hexadecimal(digests)
+        self.order[vertices] = leading_64_bits(digests)
 
 
 @cache
@@ -77,24 +101,24 @@ def _hash_cells(adjacency: np.ndarray, labels: np.ndarray, count: int) -> np.nda
     """Digests (n, 16) of pruned cells that all have `count` vertices in use."""
     into, out = adjacency.sum(axis=1), adjacency.sum(axis=2)
     groups = list(_degree_groups(adjacency, into, out))
-    colours = _first_colours(out, into, labels)
+    colours = Colours.of(_first_colours(out, into, labels))
     for _ in range(count):
-        text, order = hexadecimal(colours), leading_64_bits(colours)
+        refined = Colours.empty(adjacency.shape[0] * VERTICES)
         for own, sources, targets in groups:
             for part in _parts(len(own)):
-                into_text = _sorted(sources[:, part], order)
-                out_text = _sorted(targets[:, part], order)
-                message = [*into_text, b"|", *out_text, b"|", own[part]]
-                colours[:, own[part]] = md5(_messages(message, text))
+                into_text = _sorted(sources[:, part], colours.order)
+                out_text = _sorted(targets[:, part], colours.order)
+                message: list[Piece] = [*into_text, b"|", *out_text, b"|", own[part]]
+                refined.put(own[part], md5(_messages(message, colours.text)))
+        colours = refined
 
     used = np.flatnonzero((into + out).reshape(-1)).reshape(-1, count).T
-    text, order = hexadecimal(colours), leading_64_bits(colours)
     hashes = np.empty((4, len(adjacency)), dtype=np.uint32)
     for part in _parts(len(adjacency)):
         separators = [b"['", *[b"', '"] * (count - 1)]
-        pairs = zip(separators, _sorted(used[:, part], order), strict=True)
+        pairs = zip(separators, _sorted(used[:, part], colours.order), strict=True)
         message = [piece for pair in pairs for piece in pair] + [b"']"]
-        hashes[:, part] = md5(_messages(message, text))
+        hashes[:, part] = md5(_messages(message, colours.text))
     return to_bytes(hashes)
 
 
@@ -143,10 +167,10 @@ def _sorted(vertices: np.ndarray, order: np.ndarray) -> list[np.ndarray]:
     return rows
 
 
-def _messages(pieces: list[bytes | np.ndarray], text: np.ndarray) -> np.ndarray:
+def _messages(pieces: list[Piece], text: np.ndarray) -> np.ndarray:
     """Padded messages, uint32 (words, n), joined of pieces.
 
-    A piece is text itself, or vertices (n,) whose colours' `text`, (8, vertices), is meant.
+    A vertex, of which a piece has (n,), stands for its column of `text`, (8, vertices).
     """
     frame = padded(b"".join(p if isinstance(p, bytes) else bytes(_HEX) for p in pieces))
     n = next(len(piece) for piece in pieces if not isinstance(piece, bytes))
@@ -181,6 +205,6 @@ def _accept(arrays: Mapping[str, np.ndarray]) -> bool:
         set(arrays) == set(CellHashes._fields)
         and (digests.dtype, digests.shape) == (np.uint8, (NUM_CELLS, 16))
         and (order.dtype, order.shape) == (np.int32, (NUM_CELLS,))
-        and 0 <= int(order.min())
+        and int(order.min()) >= 0
         and bool((np.bincount(order, minlength=NUM_CELLS) == 1).all())
     )

@@ -32,9 +32,8 @@ _STEPS = [
     )
     for step in range(64)
 ]
-_HEX_OF_16_BITS = np.frombuffer(
-    b"".join(b"%02x%02x" % (k & 255, k >> 8) for k in range(2**16)), dtype="<u4"
-).astype(np.uint32)
+_HEX_OF_8_BITS = np.frombuffer(bytes(range(256)).hex().encode("ascii"), "<u2").astype(np.uint32)
+_HEX_OF_16_BITS = (_HEX_OF_8_BITS[:, None] << _u32(16) | _HEX_OF_8_BITS).reshape(-1)
 
 
 def padded(message: bytes) -> np.ndarray:
@@ -69,8 +68,9 @@ def md5(words: np.ndarray) -> np.ndarray:
 def hexadecimal(digests: np.ndarray) -> np.ndarray:
     """The digests' 32 characters, uint32 (8, n)."""
     text = np.empty((8, digests.shape[1]), dtype=np.uint32)
-    text[0::2] = _HEX_OF_16_BITS[digests & _u32(0xFFFF)]
-    text[1::2] = _HEX_OF_16_BITS[digests >> _u32(16)]
+    for k, word in enumerate(digests):
+        text[2 * k] = _HEX_OF_16_BITS.take(word & _u32(0xFFFF))
+        text[2 * k + 1] = _HEX_OF_16_BITS.take(word >> _u32(16))
     return text
 
 

@@ -128,9 +128,7 @@ def module_hash(matrix: Any, ops: Sequence[Any]) -> str:
     adjacency, labels = _pruned(*checked_cell(matrix, ops))
     into = [np.flatnonzero(column).tolist() for column in adjacency.T]
     out = [np.flatnonzero(row).tolist() for row in adjacency]
-    hashes = [
-        _md5(str((len(out[v]), len(into[v]), label))) for v, label in enumerate(labels)
-    ]
+    hashes = [_md5(str((len(out[v]), len(into[v]), label))) for v, label in enumerate(labels)]
     for _ in labels:
         hashes = [
             _md5(

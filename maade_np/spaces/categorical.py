@@ -184,19 +184,22 @@ class CategoricalSpace:
                     f"point {row}: missing hyper-parameters {missing}, unknown ones {unknown}"
                 )
             for column, name in enumerate(self.names):
-                code = self._codes[column].get(point[name])
-                if code is None:
+                try:
+                    actions[row, column] = self._codes[column][point[name]]
+                except (KeyError, TypeError):
                     raise ValueError(
                         f"point {row}: {name!r} has no value {point[name]!r}, its values are "
                         f"{list(self.values[column])}"
-                    )
-                actions[row, column] = code
+                    ) from None
         return actions
 
     def decode(self, actions: Any) -> list[dict[str, Any]]:
         """The points as a list of dicts, name -> value."""
         return [
-            {name: self.values[i][a] for i, (name, a) in enumerate(zip(self.names, row))}
+            {
+                name: self.values[i][a]
+                for i, (name, a) in enumerate(zip(self.names, row, strict=True))
+            }
             for row in self.check(actions).tolist()
         ]
 
@@ -279,9 +282,7 @@ def _checked_values(
         raise ValueError(f"values has {len(labels)} entries, the space has {len(names)}")
     for name, count, entry in zip(names, cardinalities.tolist(), labels, strict=True):
         if len(entry) != count or len(set(entry)) != count:
-            raise ValueError(
-                f"{name!r} has labels {list(entry)}, expected {count} different ones"
-            )
+            raise ValueError(f"{name!r} has labels {list(entry)}, expected {count} different ones")
     return labels
 
 

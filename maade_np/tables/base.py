@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -49,8 +49,7 @@ class Evaluation:
         return len(self.signal)
 
 
-@dataclass(frozen=True)
-class Measured:
+class Measured(NamedTuple):
     """What a table knows of n valid points under a protocol: float64 (n,) each."""
 
     signal: np.ndarray
@@ -139,15 +138,22 @@ class Table(ABC):
         budgets = self._budgets(epochs, len(checked))
         cells = self.space.identity(checked)
         valid = cells >= 0
-        if valid.all():
-            found = self.measure(checked, cells, protocol, seed, budgets)
-            return Evaluation(valid, cells, *vars(found).values(), budgets)
         found = self.measure(checked[valid], cells[valid], protocol, seed, budgets[valid])
-        columns = []
-        for column in vars(found).values():
-            columns.append(np.full(len(checked), np.nan))
-            columns[-1][valid] = column
-        return Evaluation(valid, cells, *columns, budgets)
+
+        def spread(column: np.ndarray) -> np.ndarray:
+            everywhere = np.full(len(valid), np.nan)
+            everywhere[valid] = column
+            return everywhere
+
+        return Evaluation(
+            valid=valid,
+            cell=cells,
+            signal=spread(found.signal),
+            held_out=spread(found.held_out),
+            mean_test=spread(found.mean_test),
+            seconds=spread(found.seconds),
+            epochs=budgets,
+        )
 
     def mean_test(self, actions: Any) -> np.ndarray:
         """Mean of all test repeats at the full budget, float64 (n,); NaN where invalid."""

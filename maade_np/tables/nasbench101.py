@@ -145,7 +145,7 @@ class NASBench101(Table):
         return len(self.column("edges"))
 
     def column(self, key: str) -> np.ndarray:
-        """A column of the table by its key in the format, one row a cell; not to be written to."""
+        """A column by its key in the format, one row a cell; not to be written to."""
         try:
             return self._columns[key]
         except KeyError:
@@ -264,8 +264,8 @@ class NASBench101(Table):
     def _complete(self, key: str) -> np.ndarray:
         """At which training budgets some cell has all three repeats, bool (E,)."""
         if key not in self._complete_budgets:
-            known = (self.column(key) != MISSING).all(axis=2).any(axis=0)
-            self._complete_budgets[key] = known
+            first, second, third = np.moveaxis(self.column(key) != MISSING, 2, 0)
+            self._complete_budgets[key] = (first & second & third).any(axis=0)
         return self._complete_budgets[key]
 
     def _hash(self, row: int) -> str:
@@ -321,9 +321,7 @@ def _row_of_cell(
     return rows
 
 
-def _check_hashes(
-    source: str, hashes: np.ndarray, edges: np.ndarray, ops: np.ndarray
-) -> None:
+def _check_hashes(source: str, hashes: np.ndarray, edges: np.ndarray, ops: np.ndarray) -> None:
     """Check that digests ascend, and on a few rows that they are the digests of the cells."""
     high, low = np.ascontiguousarray(hashes).view(">u8").astype(np.uint64).T
     ascending = (high[1:] > high[:-1]) | ((high[1:] == high[:-1]) & (low[1:] > low[:-1]))
@@ -334,7 +332,8 @@ def _check_hashes(
             "order of the official module hash"
         )
     sample = np.unique(np.linspace(0, len(edges) - 1, _HASHES_CHECKED).astype(np.int64))
-    for row, matrix, op in zip(sample, *matrix_ops(from_codes(edges[sample], ops[sample]))):
+    matrices, interior = matrix_ops(from_codes(edges[sample], ops[sample]))
+    for row, matrix, op in zip(sample, matrices, interior, strict=True):
         expected = module_hash(matrix, op)
         if (found := hashes[row].tobytes().hex()) != expected:
             raise TableError(

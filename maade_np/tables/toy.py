@@ -44,7 +44,7 @@ class Toy(Table):
     """
 
     kind: ClassVar[str] = "toy"
-    name = "toy (made-up NK landscape)"
+    name = "a made-up NK landscape"
 
     def __init__(self) -> None:
         self.space = toy_space()

@@ -5,6 +5,7 @@ rewards its strings, an objective whose gradient the policy's backward takes, an
 is these together behind ``ask`` and ``tell``, and `search` runs one.
 """
 
+from maade_np._version import __version__
 from maade_np import (
     backend,
     baselines,
@@ -20,10 +21,9 @@ from maade_np import (
 from maade_np.loop import search
 from maade_np.results import SearchResult
 
-__version__ = "0.1.0"
-
 __all__ = [
     "SearchResult",
+    "__version__",
     "backend",
     "baselines",
     "gradcheck",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import uuid
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -94,16 +93,16 @@ def cached(
     """
     try:
         path = cache_folder() / f"{name}.npz"
-        with np.load(path, allow_pickle=False) as archive:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {key: archive[key] for key in archive.files}
         if accept(arrays):
             return arrays
-    except (OSError, RuntimeError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except Exception:  # whatever is wrong with it, it can be built again
         pass
     arrays = build()
     with suppress(OSError, RuntimeError):
         path = cache_folder() / f"{name}.npz"
         path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(path) as file:
-            np.savez(file, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+        with atomic_write(path) as target:
+            np.savez(target, **arrays)  # type: ignore[arg-type]
     return arrays

@@ -295,8 +295,11 @@ def _directional(
     direction: Mapping[str, np.ndarray],
     methods: Sequence[str],
 ) -> dict[str, float]:
+    if any(grads[key].shape != at[key].shape for key in at):
+        return {}
     terms = [(grads[key] * direction[key]).ravel() for key in at]
-    analytic = float(sum(term.sum() for term in terms))
+    with np.errstate(invalid="ignore"):  # infinities of both signs make a NaN, which fails the check
+        analytic = float(sum(term.sum() for term in terms))
     # the terms may cancel, so the error is measured by their size
     size = float(np.sqrt(sum((term**2).sum() for term in terms))) or 1.0
     return {m: abs(_along(m, value, at, direction) - analytic) / size for m in methods}
@@ -321,7 +324,7 @@ def _entry(
         scale = max(norm, float(np.linalg.norm(numbers))) or 1.0
         difference = np.abs(analytic - numbers)
         at = int(np.argmax(np.where(np.isnan(difference), np.inf, difference)))
-        errors[method] = float(difference[at] / scale)
+        errors[method] = float(difference[at]) / scale
         index = tuple(int(i) for i in np.unravel_index(chosen[at], array.shape))
         worst = worst or (index, float(analytic[at]), float(numbers[at]))
         if not problem and not errors[method] <= TOLERANCE[method]:
@@ -349,16 +352,16 @@ def _parts(out: Any) -> tuple[Any, ...]:
     return out if isinstance(out, tuple) else (out,)
 
 
-def _by_name(grads: Any, checked: Mapping[str, np.ndarray], name: str) -> Mapping[str, np.ndarray]:
+def _by_name(grads: Any, checked: Mapping[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
     if isinstance(grads, Mapping):
         missing = set(checked) - set(grads)
         if missing:
             raise GradientError(f"{name}: the backward gives no gradient of {sorted(missing)}")
-        return grads
+        return {key: np.asarray(grads[key]) for key in checked}
     grads = _parts(grads)
     if len(grads) != len(checked):
         raise GradientError(
             f"{name}: the backward gives {len(grads)} gradients for the {len(checked)} "
             f"floating-point inputs {list(checked)}"
         )
-    return dict(zip(checked, grads, strict=True))
+    return {key: np.asarray(grad) for key, grad in zip(checked, grads, strict=True)}

@@ -126,7 +126,8 @@ def _fold_heads(rng: np.random.Generator) -> Report:
     shapes = {"W2": (f, d), "b2": (d,), "W_out": (N, d, D), "b_out": (N, D)}
 
     def backward(dout: Any, cache: Any) -> Any:
-        return layers.fold_heads_backward(*dout, cache)
+        dW, db = dout
+        return layers.fold_heads_backward(dW, db, cache)
 
     return gradcheck.compare(
         layers.fold_heads_forward, backward, _normal(rng, shapes), name="fold_heads", rng=rng
@@ -187,7 +188,7 @@ def _maade(
     # every value occurs and every hyper-parameter comes last somewhere, so no gradient is idle
     actions[:4] = np.arange(4)[:, None] % space.cardinalities
     orders = rng.permuted(np.tile(np.arange(4), (9, 1)), axis=1)
-    return gradcheck.compare_policy(policy, actions, orders, rng=rng, max_entries=40)
+    return gradcheck.compare_policy(policy, actions, orders, rng=rng, max_entries=6)
 
 
 def _reinforce(rng: np.random.Generator) -> Report:

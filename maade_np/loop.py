@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from maade_np._version import __version__
 from maade_np.checkpoints import load_state, save_state
 from maade_np.results import History, SearchResult
 from maade_np.searchers import Searcher
@@ -104,11 +105,11 @@ def search(
     saved_at = time.monotonic()
     while run.spent < budget - 1e-9:
         run.step()
-        if on_batch is not None:
-            on_batch(run.progress())
         if checkpoint is not None and time.monotonic() - saved_at > CHECKPOINT_SECONDS:
             save_state(checkpoint, run.state_dict())
             saved_at = time.monotonic()
+        if on_batch is not None:
+            on_batch(run.progress())
     if checkpoint is not None:
         Path(checkpoint).unlink(missing_ok=True)
     return run.result()
@@ -122,6 +123,7 @@ class _Run:
     ) -> None:
         self.searcher, self.table, self.budget, self.seed = searcher, table, budget, seed
         self.protocol = protocol
+        self.optimum = table.optimum(protocol, seed)
         self.spent = 0.0
         self.batches: list[dict[str, np.ndarray]] = []
         self.cells: set[int] = set()
@@ -131,7 +133,8 @@ class _Run:
     def step(self) -> None:
         """Ask for a batch, evaluate it, tell."""
         start = time.perf_counter()
-        proposals = self.searcher.ask(max(1, round(self.budget - self.spent)))
+        left = max(1, round(self.budget - self.spent))
+        proposals = self.searcher.ask(min(left, self.table.at_once or left))
         asked = time.perf_counter()
         found = self.table.query(
             proposals.actions, self.protocol, seed=self.seed, epochs=proposals.epochs
@@ -200,7 +203,7 @@ class _Run:
         return SearchResult(
             settings=self.settings(),
             history=history,
-            optimum=self.table.optimum(self.protocol, self.seed),
+            optimum=self.optimum,
             counts=counts,
             names=self.searcher.space.names,
             versions=versions(),
@@ -234,8 +237,6 @@ class _Run:
 
 def versions() -> dict[str, str]:
     """Return the versions that a result was made with."""
-    from maade_np import __version__
-
     return {
         "maade_np": __version__,
         "numpy": np.__version__,

@@ -124,6 +124,8 @@ class Adam(Optimizer):
         for name, beta in (("beta1", beta1), ("beta2", beta2)):
             if not 0 <= beta < 1:
                 raise ValueError(f"{name} is {beta}; it must be in [0, 1)")
+        if not epsilon > 0:
+            raise ValueError(f"epsilon is {epsilon}; it must be above 0")
         self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
 
     def _change(self, gradient: Array) -> Array:

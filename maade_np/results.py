@@ -16,6 +16,7 @@ from maade_np.files import write_text
 
 FORMAT = "maade-np/result/1"
 FIGURES = ("signal", "held_out", "mean_test", "seconds")
+SETTINGS = ("searcher", "searcher_settings", "searcher_seed", "table", "protocol", "budget", "seed")
 COLUMNS = ("query", "batch", "cell", *FIGURES, "epochs")
 
 
@@ -199,10 +200,8 @@ class SearchResult:
                     f"history.csv has {len(history)} queries, "
                     f"result.json speaks of {summary['counts']['queries']}"
                 )
-            same = ("searcher", "searcher_settings", "searcher_seed")
-            same += ("table", "protocol", "budget", "seed")
             return cls(
-                settings={name: summary[name] for name in same},
+                settings={name: summary[name] for name in SETTINGS},
                 history=history,
                 optimum=summary["optimum"],
                 counts=summary["counts"],

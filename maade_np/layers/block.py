@@ -150,7 +150,7 @@ def factorised_block_forward(
     P, f = values_out.shape
     pre = (alpha.reshape(-1, P) @ values_out).reshape(*visible.shape[:2], f)
     pre += base_out if own is None else own @ base_out
-    y = xp.tanh(pre)
+    y = xp.tanh(pre, out=pre)
     return y, FactorisedBlockCache(scores_cache, softmax, base, values, values_out, own, y)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from maade_np.backend import Array, array_module
+from maade_np.backend import Array, scatter_add
 
 
 class KeyTableCache(NamedTuple):
@@ -47,9 +47,6 @@ def key_table_backward(dkeys: Array, cache: KeyTableCache) -> tuple[Array, Array
     dq : array (N, d)
     dV : array (R, d)
     """
-    xp = array_module(dkeys)
-    dq = xp.zeros((cache.N, dkeys.shape[1]), dtype=dkeys.dtype)
-    dV = xp.zeros((cache.rows, dkeys.shape[1]), dtype=dkeys.dtype)
-    xp.add.at(dq, cache.hyper, dkeys)
-    xp.add.at(dV, cache.row, dkeys)
+    dq = scatter_add(cache.hyper, dkeys, cache.N)
+    dV = scatter_add(cache.row, dkeys, cache.rows)
     return dq, dV

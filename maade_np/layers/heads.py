@@ -26,7 +26,10 @@ def heads_forward(h: Array, W: Array, b: Array) -> tuple[Array, HeadsCache]:
     logits : array (B, N, D)
     cache : HeadsCache
     """
-    logits = (h.transpose(1, 0, 2) @ W).transpose(1, 0, 2) + b
+    xp = array_module(h)
+    # contiguous, or every operation on it would loop over D values at a time
+    logits = xp.ascontiguousarray((h.transpose(1, 0, 2) @ W).transpose(1, 0, 2))
+    logits += b
     return logits, HeadsCache(h, W)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from maade_np.backend import Array, array_module, row_sum
+from maade_np.backend import Array, array_module, row_max, row_sum
 
 
 class LogSoftmaxCache(NamedTuple):
@@ -32,7 +32,7 @@ def log_softmax_forward(logits: Array, exists: Array) -> tuple[Array, LogSoftmax
     """
     xp = array_module(logits, exists)
     z = xp.where(exists, logits, logits[..., :1])
-    z = z - z.real.max(axis=-1, keepdims=True)
+    z -= row_max(z)
     probs = xp.exp(z) * exists
     total = row_sum(probs)
     probs /= total

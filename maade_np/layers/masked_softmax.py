@@ -71,9 +71,11 @@ def masked_softmax_backward(dalpha: Array, cache: MaskedSoftmaxCache) -> Array:
         Shaped like the scores: summed over the leading axis where they were shared.
     """
     alpha = cache.alpha
-    dscores = dalpha * alpha
-    inner = row_sum(dscores)
-    dscores -= alpha * inner
-    while dscores.ndim > len(cache.shape):
-        dscores = batch_sum(dscores)
-    return dscores
+    weighted = dalpha * alpha
+    inner = row_sum(weighted)
+    if len(cache.shape) == alpha.ndim - 1:
+        # summing over strings first, the subtraction is a product for each row of scores
+        over_strings = inner.transpose(1, 2, 0) @ alpha.transpose(1, 0, 2)
+        return batch_sum(weighted) - over_strings[:, 0]
+    weighted -= alpha * inner
+    return weighted

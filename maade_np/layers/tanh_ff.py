@@ -33,7 +33,7 @@ def tanh_ff_forward(
     cache : TanhFFCache
     """
     pre, first = affine_forward(x, W1, b1)
-    y = array_module(x).tanh(pre)
+    y = array_module(x).tanh(pre, out=pre)
     out, second = affine_forward(y, W2, b2)
     return out, TanhFFCache(first, y, second)
 

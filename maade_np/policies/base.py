@@ -196,6 +196,10 @@ class Policy:
             )
         dlog_probs = dlog_prob[:, None, None] * cache.chosen
         if dconditionals is not None:
+            if dconditionals.shape != cache.chosen.shape:
+                raise ValueError(
+                    f"dconditionals has shape {dconditionals.shape}; expected {cache.chosen.shape}"
+                )
             dlog_probs = dlog_probs + dconditionals
         return self.logits_backward(log_softmax_backward(dlog_probs, cache.softmax), cache.inner)
 
@@ -240,8 +244,13 @@ class Policy:
             raise ValueError(f"batch_size is {batch_size}; at least 1 string must be drawn")
         if not temperature > 0:
             raise ValueError(f"temperature is {temperature}; it must be above 0")
-        orders = np.broadcast_to(orders, (batch_size, self.space.size))
-        ranks = check_orders(orders, self.space.size)
+        N, orders = self.space.size, np.asarray(orders)
+        if orders.shape not in ((N,), (batch_size, N)):
+            raise ValueError(
+                f"orders has shape {orders.shape}; expected {(N,)} or {(batch_size, N)}"
+            )
+        orders = np.broadcast_to(orders, (batch_size, N))
+        ranks = check_orders(orders, N)
         shape = (batch_size, self.layout.N, self.layout.D)
         noise = to_device(-np.log(rng.standard_exponential(shape)), self.xp, dtype=self.dtype)
         actions, logits = self.sample_logits(orders, noise, temperature)
@@ -251,6 +260,8 @@ class Policy:
 
     def _batch(self, actions: np.ndarray, orders: np.ndarray) -> Batch:
         actions = self.space.check(actions)
+        if not len(actions):
+            raise ValueError("actions holds no string; at least 1 is needed")
         orders = np.asarray(orders)
         if orders.shape != actions.shape:
             raise ValueError(

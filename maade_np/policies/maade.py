@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from maade_np.backend import Array
+from maade_np.backend import Array, scatter_add
 from maade_np.layers import (
     affine_backward,
     affine_forward,
@@ -224,7 +224,7 @@ class MAADE(Policy):
         """Walk `logits_forward` in reverse; see `Policy.logits_backward`."""
         grads: Params = {}
         dx, dW, db = heads_backward(dlogits, cache.heads)
-        dkeys = None
+        dkeys: Array = None
         for m, (query, key) in zip(range(self.blocks, 0, -1), reversed(cache.blocks), strict=False):
             dx, dkeys_query, dweights = textbook_block_backward(dx, query)
             _accumulate(grads, f"block{m}.", dweights)
@@ -244,8 +244,8 @@ class MAADE(Policy):
             _accumulate(grads, "block1.", dweights)
             dtable = self._key_stream_backward(grads, 1, dkeys, key, dtable_query)
         else:
-            dtable = self.xp.zeros((self.layout.P, self.d), dtype=dkeys.dtype)
-            self.xp.add.at(dtable, cache.pairs, dkeys)
+            rows = dkeys.reshape(-1, self.d)
+            dtable = scatter_add(cache.pairs.reshape(-1), rows, self.layout.P)
         dq, dV = key_table_backward(dtable, cache.table)
         grads |= {"q": dq + dx, "W_out": dW, "b_out": db}
         return self._split_values(grads, dV)

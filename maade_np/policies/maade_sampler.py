@@ -77,7 +77,8 @@ def sample_factorised(
         group_of = group_of.reshape(-1)
         if tables.weights is None or len(distinct) * GROUP_OVERHEAD > B:
             return _sample_own_orders(policy, tables, orders, noise, temperature)
-        groups = [(order, np.flatnonzero(group_of == g)) for g, order in enumerate(distinct)]
+        members = [to_device(np.flatnonzero(group_of == g), xp) for g in range(len(distinct))]
+        groups = list(zip(distinct, members, strict=True))
     if tables.weights is None:
         return _sample_own_orders(policy, tables, orders, noise, temperature)
     ones = xp.ones((layout.P, 1), dtype=noise.dtype)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from . import style as st
+from maade_np.report import style as st
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,14 +66,14 @@ def scale_of(kind: str) -> Scale:
     return KINDS[kind]
 
 
-def error_range(signal: npt.ArrayLike, incumbents: Sequence[npt.ArrayLike] = (),
-                optimum: float | None = None) -> tuple[float, float]:
+def error_range(
+    signal: npt.ArrayLike, incumbents: Sequence[npt.ArrayLike] = (), optimum: float | None = None
+) -> tuple[float, float]:
     """Choose the range of the error axis.
 
-    The lower end takes in everything. The upper end takes in the bulk of the distinct errors (the
-    upper quartile and 1.5 times the interquartile range, Tukey's fence), or nine in ten where that
-    is less, and always where the incumbents end. Errors count once, because a search that repeats
-    one cell would otherwise hide the way to it.
+    The lower end takes in everything. The upper end takes in four in five of the distinct errors
+    and where the incumbents end, and the rest too where that takes at most 1.4 times the room.
+    Errors count once, because a search that repeats one cell would otherwise hide the way to it.
 
     Parameters
     ----------
@@ -100,9 +100,9 @@ def error_range(signal: npt.ArrayLike, incumbents: Sequence[npt.ArrayLike] = (),
     high = max(ends, default=low)
     if errors.size:
         distinct = np.unique(errors)
-        first, third = np.quantile(distinct, [0.25, 0.75])
-        fence = min(third + 1.5 * (third - first), np.quantile(distinct, 0.9, method="higher"))
-        high = max(high, float(distinct[distinct <= fence].max()))
+        high = max(high, float(np.quantile(distinct, 0.8, method="higher")))
+        if distinct[-1] - low <= 1.4 * (high - low):
+            high = max(high, float(distinct[-1]))
     room = high - low or max(0.1 * abs(low), 0.1)
     return low - 0.07 * room, high + 0.07 * room
 
@@ -113,8 +113,14 @@ def finite(values: npt.ArrayLike) -> np.ndarray:
     return array[np.isfinite(array)]
 
 
-def prepare(ax: Axes | None, query: np.ndarray, limits: tuple[float, float], y_label: str,
-            head: float, x_scale: str = "linear") -> Axes:
+def prepare(
+    ax: Axes | None,
+    query: np.ndarray,
+    limits: tuple[float, float],
+    y_label: str,
+    head: float,
+    x_scale: str = "linear",
+) -> Axes:
     """Set up the axes; `head` is the room above them in inches."""
     from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
@@ -146,12 +152,14 @@ def clean_axes(ax: Axes) -> None:
     for side in ("left", "right", "top"):
         ax.spines[side].set_visible(False)
     ax.tick_params(axis="y", length=0, labelsize=9, labelcolor=st.MUTED)
-    ax.tick_params(axis="x", which="both", length=3, color=st.RULE, labelsize=9,
-                   labelcolor=st.MUTED)
+    ax.tick_params(
+        axis="x", which="both", length=3, color=st.RULE, labelsize=9, labelcolor=st.MUTED
+    )
 
 
-def write_heading(ax: Axes, title: str, lines: Sequence[str], tag: tuple[str, str] | None,
-                  lift: float = 8.0) -> None:
+def write_heading(
+    ax: Axes, title: str, lines: Sequence[str], tag: tuple[str, str] | None, lift: float = 8.0
+) -> None:
     """Write a title, a coloured tag beside it and lines of small print above the axes.
 
     Parameters
@@ -165,10 +173,18 @@ def write_heading(ax: Axes, title: str, lines: Sequence[str], tag: tuple[str, st
     lift : float, optional
         Points between the axes and the lowest line.
     """
+
     def put(text: str, height: float, **kwargs: Any) -> Any:
         return ax.annotate(
-            text, (0, 1), xytext=(0, height), xycoords="axes fraction",
-            textcoords="offset points", ha="left", va="baseline", annotation_clip=False, **kwargs,
+            text,
+            (0, 1),
+            xytext=(0, height),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            ha="left",
+            va="baseline",
+            annotation_clip=False,
+            **kwargs,
         )
 
     for row, line in enumerate(reversed(lines)):
@@ -179,12 +195,21 @@ def write_heading(ax: Axes, title: str, lines: Sequence[str], tag: tuple[str, st
     wanted = st.text_width(title, 13, bold=True)
     spared = st.text_width(text, 8.5, bold=True) + 0.3 if tag else 0.0
     size = 13 * min(1.0, (room - spared) / max(wanted, 1e-9)) if room > spared else 6.0
-    heading = put(title, lift + 14 * len(lines) + 4, fontsize=max(size, 6.0), fontweight="bold",
-                  color=st.INK)
+    heading = put(
+        title, lift + 14 * len(lines) + 4, fontsize=max(size, 6.0), fontweight="bold", color=st.INK
+    )
     if tag is not None:
         ax.annotate(
-            text, (1, 0.5), xytext=(12, 0), xycoords=heading, textcoords="offset points",
-            ha="left", va="center", fontsize=8.5, fontweight="bold", color=st.PAPER,
+            text,
+            (1, 0.5),
+            xytext=(12, 0),
+            xycoords=heading,
+            textcoords="offset points",
+            ha="left",
+            va="center",
+            fontsize=8.5,
+            fontweight="bold",
+            color=st.PAPER,
             annotation_clip=False,
             bbox={"boxstyle": "round,pad=0.35,rounding_size=0.4", "fc": colour, "ec": "none"},
         )
@@ -198,14 +223,30 @@ def label_ends(ax: Axes, labels: list[Label]) -> None:
     heights = [(value - low) / (high - low) for value, _, _ in labels]
     figure: Any = ax.figure
     points = 72.0 * ax.get_window_extent().height / figure.dpi
-    placed = spread(heights, min(29.0 / points, 1.0 / len(labels)), 0.0, 1.0)
+    rows = max(text.count("\n") for _, text, _ in labels) + 1
+    placed = spread(heights, min(14.5 * rows / points, 1.0 / len(labels)), 0.0, 1.0)
     for height, place, (_, text, ink) in zip(heights, placed, labels, strict=True):
         ax.annotate(
-            text, (1.0, height), xytext=(1.032, place), xycoords="axes fraction",
-            textcoords="axes fraction", ha="left", va="center", fontsize=9, color=ink,
-            linespacing=1.25, annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": ink, "linewidth": 0.7, "alpha": 0.6,
-                        "shrinkA": 1, "shrinkB": 3, "relpos": (0.0, 0.5)},
+            text,
+            (1.0, height),
+            xytext=(1.032, place),
+            xycoords="axes fraction",
+            textcoords="axes fraction",
+            ha="left",
+            va="center",
+            fontsize=9,
+            color=ink,
+            linespacing=1.25,
+            annotation_clip=False,
+            arrowprops={
+                "arrowstyle": "-",
+                "color": ink,
+                "linewidth": 0.7,
+                "alpha": 0.6,
+                "shrinkA": 1,
+                "shrinkB": 3,
+                "relpos": (0.0, 0.5),
+            },
         )
 
 
@@ -243,3 +284,31 @@ def spread(targets: list[float], gap: float, low: float, high: float) -> list[fl
     for rank, i in enumerate(order):
         placed[i] = max(min(flat[rank], ceiling), low) + rank * gap
     return placed
+
+
+def draw_optimum(ax: Axes, scale: Scale, height: float | None, name: str) -> list[Label]:
+    """Draw the line of the optimum if it is known; return its label."""
+    if height is None:
+        return []
+    ax.axhline(height, color=st.MUTED, linewidth=1.1, dashes=(5, 3), zorder=2, gid="optimum")
+    return [(height, f"{name}\n{scale.text(height)}", st.MUTED)]
+
+
+def height(scale: Scale, value: float | None) -> float | None:
+    """Return where a value is drawn, None where it is unknown."""
+    if value is None or not np.isfinite(value):
+        return None
+    return float(scale.heights(value))
+
+
+def checked(name: str, values: npt.ArrayLike, length: int) -> np.ndarray:
+    """Return the values as an array of this length, or raise a ValueError that names them."""
+    array = np.asarray(values)
+    if length == 0:
+        raise ValueError("there is nothing to draw: `query` is empty")
+    if array.shape != (length,):
+        raise ValueError(
+            f"`{name}` has shape {array.shape}, but there are {length} queries: "
+            f"give an array of shape ({length},)"
+        )
+    return array

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations, combinations_with_replacement, permutations
+from itertools import combinations, combinations_with_replacement, pairwise, permutations
 
 import numpy as np
 import numpy.typing as npt
@@ -68,8 +68,9 @@ def layout_cell(matrix: npt.ArrayLike) -> CellLayout:
     for u, v in edges:  # rows ascend, so depth[u] is final here
         depth[v] = max(depth[v], depth[u] + 1)
 
-    chains = {(u, v): [(u,), *((u, v, k) for k in range(depth[u] + 1, depth[v])), (v,)]
-              for u, v in edges}
+    chains = {
+        (u, v): [(u,), *((u, v, k) for k in range(depth[u] + 1, depth[v])), (v,)] for u, v in edges
+    }
     layers: list[list[Node]] = [[] for _ in range(max(depth) + 1)]
     for vertex, layer in enumerate(depth):
         layers[layer].append((vertex,))
@@ -99,13 +100,18 @@ def _checked_matrix(matrix: npt.ArrayLike) -> np.ndarray:
     if not 2 <= size <= MAX_VERTICES:
         raise ValueError(f"a cell has 2 to {MAX_VERTICES} vertices, this one has {size}")
     if not np.isin(adjacency, (0, 1)).all() or np.tril(adjacency).any():
-        raise ValueError("the matrix of a cell holds 0 and 1, and only 0 on and below the "
-                         f"diagonal; this one is\n{adjacency}")
+        raise ValueError(
+            "the matrix of a cell holds 0 and 1, and only 0 on and below the "
+            f"diagonal; this one is\n{adjacency}"
+        )
     adjacency = adjacency.astype(bool)
     if adjacency.sum() > MAX_EDGES:
         raise ValueError(f"a cell has at most {MAX_EDGES} edges, this one has {adjacency.sum()}")
-    loose = [v for v in range(size) if (v > 0 and not adjacency[:, v].any())
-             or (v < size - 1 and not adjacency[v].any())]
+    loose = [
+        v
+        for v in range(size)
+        if (v > 0 and not adjacency[:, v].any()) or (v < size - 1 and not adjacency[v].any())
+    ]
     if loose:  # in an acyclic graph every other vertex lies on a path from input to output
         raise ValueError(f"vertices {loose} are not between input and output: prune the cell first")
     return adjacency
@@ -116,18 +122,28 @@ def _place(layers: list[list[Node]], chains: list[list[Node]]) -> dict[Node, int
     where = {node: (k, i) for k, layer in enumerate(layers) for i, node in enumerate(layer)}
     segments: list[list[Segment]] = [[] for _ in layers[1:]]
     for chain in chains:
-        for left, right in zip(chain[:-1], chain[1:], strict=True):
+        for left, right in pairwise(chain):
             # Long edges and neighbours should be straight; a waypoint may be reached by a bend.
             weight = {2: 2.5, 4: 1.0, 6: 6.0}[len(left) + len(right)]
             segments[where[left][0]].append((where[left][1], where[right][1], weight))
     boxes = [[len(node) == 1 for node in layer] for layer in layers]
-    packed = _cheapest([np.array([_packed(order, box) for order in permutations(range(len(box)))])
-                        for box in boxes], segments)
+    packed = _cheapest(
+        [
+            np.array([_packed(order, box) for order in permutations(range(len(box)))])
+            for box in boxes
+        ],
+        segments,
+    )
     reach = int(max(np.ptp(heights) for heights in packed)) // 2 + 3
-    chosen = _cheapest([_stretched(heights, box, reach)
-                        for heights, box in zip(packed, boxes, strict=True)], segments)
-    return {node: int(height) for layer, heights in zip(layers, chosen, strict=True)
-            for node, height in zip(layer, heights, strict=True)}
+    chosen = _cheapest(
+        [_stretched(heights, box, reach) for heights, box in zip(packed, boxes, strict=True)],
+        segments,
+    )
+    return {
+        node: int(height)
+        for layer, heights in zip(layers, chosen, strict=True)
+        for node, height in zip(layer, heights, strict=True)
+    }
 
 
 def _cheapest(states: list[np.ndarray], segments: list[list[Segment]]) -> list[np.ndarray]:
@@ -160,7 +176,7 @@ def _cheapest(states: list[np.ndarray], segments: list[list[Segment]]) -> list[n
 
 def _gaps(order: Sequence[int], boxes: list[bool]) -> list[int]:
     """Least distances of neighbours: box and box 4 steps, box and line 3, line and line 2."""
-    return [2 + boxes[a] + boxes[b] for a, b in zip(order[:-1], order[1:], strict=True)]
+    return [2 + boxes[a] + boxes[b] for a, b in pairwise(order)]
 
 
 def _packed(order: Sequence[int], boxes: list[bool]) -> np.ndarray:
@@ -180,8 +196,7 @@ def _stretched(packed: np.ndarray, boxes: list[bool], reach: int) -> np.ndarray:
     return rows
 
 
-def _between(left: np.ndarray, right: np.ndarray,
-             segments: list[Segment]) -> np.ndarray:
+def _between(left: np.ndarray, right: np.ndarray, segments: list[Segment]) -> np.ndarray:
     """Cost of the lines between two layers, for all pairs of rows: crossings count most."""
     cost = np.zeros((len(left), len(right)))
     for i, j, weight in segments:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from . import style as st
-from ._axes import write_heading
-from ._cell_layout import BOX_HEIGHT, BOX_WIDTH, layout_cell
+from maade_np.report import style as st
+from maade_np.report._axes import write_heading
+from maade_np.report._cell_layout import BOX_HEIGHT, BOX_WIDTH, layout_cell
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,8 +29,9 @@ OPS = {
 }
 
 
-def draw_cell(matrix: npt.ArrayLike, ops: Sequence[str], ax: Axes | None = None,
-              title: str | None = None) -> Axes:
+def draw_cell(
+    matrix: npt.ArrayLike, ops: Sequence[str], ax: Axes | None = None, title: str | None = None
+) -> Axes:
     """Draw a NAS-Bench-101 cell.
 
     Parameters
@@ -58,8 +59,7 @@ def draw_cell(matrix: npt.ArrayLike, ops: Sequence[str], ax: Axes | None = None,
     layout = layout_cell(matrix)
     names = _checked_ops(ops, len(layout.centres))
     half = np.array([BOX_WIDTH, BOX_HEIGHT]) / 2
-    points = np.concatenate([layout.centres - half, layout.centres + half,
-                             *layout.edges.values()])
+    points = np.concatenate([layout.centres - half, layout.centres + half, *layout.edges.values()])
     low, high = points.min(0) - 0.04, points.max(0) + 0.04
     heading, *lines = (title or "").splitlines() or [""]
     with st.style():
@@ -79,8 +79,9 @@ def draw_cell(matrix: npt.ArrayLike, ops: Sequence[str], ax: Axes | None = None,
     return ax
 
 
-def save_cell(matrix: npt.ArrayLike, ops: Sequence[str], path: str | Path,
-              title: str | None = None) -> Path:
+def save_cell(
+    matrix: npt.ArrayLike, ops: Sequence[str], path: str | Path, title: str | None = None
+) -> Path:
     """Draw a cell and write it atomically as ``.png``, ``.svg`` or ``.pdf``.
 
     Parameters are those of :func:`draw_cell`, which raises the same errors.
@@ -92,8 +93,9 @@ def save_cell(matrix: npt.ArrayLike, ops: Sequence[str], path: str | Path,
     return st.save_figure(draw_cell(matrix, ops, title=title).figure, path)  # type: ignore[arg-type]
 
 
-def draw_point(names: Sequence[str], values: Sequence[Any], title: str | None = None,
-               rows: int = 14) -> Axes:
+def draw_point(
+    names: Sequence[str], values: Sequence[Any], title: str | None = None, rows: int = 14
+) -> Axes:
     """Draw a point of a categorical space as a small table on a figure of its own.
 
     Parameters
@@ -119,17 +121,24 @@ def draw_point(names: Sequence[str], values: Sequence[Any], title: str | None = 
         If there is nothing to draw, or a name or a value is missing.
     """
     if len(names) != len(values) or not len(names):
-        raise ValueError(f"a point needs as many values as names and at least one: there are "
-                         f"{len(names)} names and {len(values)} values")
+        raise ValueError(
+            f"a point needs as many values as names and at least one: there are "
+            f"{len(names)} names and {len(values)} values"
+        )
     names = [_shortened(str(name), 32) for name in names]
     shown = [_shortened(str(value), 32) for value in values]
     heading, *lines = (title or "").splitlines() or [""]
     with st.style():
-        width = 0.35 + max(st.text_width(name, 9.5) for name in names) + max(
-            st.text_width(value, 9.5, bold=True) for value in shown)
+        width = (
+            0.35
+            + max(st.text_width(name, 9.5) for name in names)
+            + max(st.text_width(value, 9.5, bold=True) for value in shown)
+        )
         gap, pitch = 0.4, 0.29
         columns = min(-(-len(names) // rows), max(1, int(st.MAX_WIDTH / (width + gap))))
         rows = -(-len(names) // columns)
+        if columns == 1:
+            width = max(width, min(st.text_width(heading, 13, bold=True), 7.0))
         extent = np.array([columns * (width + gap) - gap, rows * pitch])
         ax = _canvas(extent, heading, lines)
         ax.set_axis_off()
@@ -137,18 +146,23 @@ def draw_point(names: Sequence[str], values: Sequence[Any], title: str | None = 
         ax.set_ylim(extent[1], 0)
         for i, (name, value) in enumerate(zip(names, shown, strict=True)):
             left, middle = i // rows * (width + gap), (i % rows + 0.5) * pitch
-            ax.plot([left, left + width], [middle + pitch / 2] * 2, color=st.RULE, linewidth=0.6,
-                    clip_on=False)
+            ax.plot(
+                [left, left + width],
+                [middle + pitch / 2] * 2,
+                color=st.RULE,
+                linewidth=0.6,
+                clip_on=False,
+            )
             ax.text(left + 0.03, middle, name, va="center", color=st.MUTED)
-            ax.text(left + width - 0.03, middle, value, va="center", ha="right",
-                    fontweight="bold")
+            ax.text(left + width - 0.03, middle, value, va="center", ha="right", fontweight="bold")
         if title:
             write_heading(ax, heading, lines, None, lift=12)
     return ax
 
 
-def save_point(names: Sequence[str], values: Sequence[Any], path: str | Path,
-               title: str | None = None) -> Path:
+def save_point(
+    names: Sequence[str], values: Sequence[Any], path: str | Path, title: str | None = None
+) -> Path:
     """Draw a point as a table and write it atomically as ``.png``, ``.svg`` or ``.pdf``.
 
     Parameters are those of :func:`draw_point`, which raises the same errors.
@@ -167,8 +181,9 @@ def _checked_ops(ops: Sequence[str], size: int) -> list[str]:
     interior = sorted(set(OPS) - {"input", "output"})
     unknown = sorted(set(names[1:-1]) - set(interior))
     if names[0] != "input" or names[-1] != "output" or unknown:
-        raise ValueError(f"operations are 'input', then any of {interior}, then 'output'; "
-                         f"these are {names}")
+        raise ValueError(
+            f"operations are 'input', then any of {interior}, then 'output'; these are {names}"
+        )
     return names
 
 
@@ -180,8 +195,9 @@ def _canvas(extent: np.ndarray, heading: str, lines: list[str]) -> Axes:
     width, height = extent * min(1.0, room / extent[0])
     texts = [st.text_width(heading, 13, bold=True), *(st.text_width(line, 9) for line in lines)]
     total = (min(max(width, *texts), room) + 2 * margin, height + head + 2 * margin)
-    return st.new_figure(*total).add_axes((margin / total[0], margin / total[1],
-                                           width / total[0], height / total[1]))
+    return st.new_figure(*total).add_axes(
+        (margin / total[0], margin / total[1], width / total[0], height / total[1])
+    )
 
 
 def _points_per_unit(ax: Axes, extent: np.ndarray) -> float:
@@ -206,12 +222,29 @@ def _draw_edge(ax: Axes, edge: tuple[int, int], route: np.ndarray, scale: float)
         vertices += [start + pull, end - pull, end]
         codes += [Curve.CURVE4] * 3
     name = f"edge-{edge[0]}-{edge[1]}"
-    ax.add_artist(PathPatch(Curve(vertices, codes), fill=False, edgecolor="#4B5563",
-                           linewidth=0.034 * scale, capstyle="butt", zorder=2, gid=name))
+    ax.add_artist(
+        PathPatch(
+            Curve(vertices, codes),
+            fill=False,
+            edgecolor="#4B5563",
+            linewidth=0.034 * scale,
+            capstyle="butt",
+            zorder=2,
+            gid=name,
+        )
+    )
     back = tip - (HEAD_LENGTH, 0.0)
     side = np.array([0.0, HEAD_WIDTH / 2])
-    ax.add_artist(Polygon([tip, back + side, back - side], closed=True, facecolor="#4B5563",
-                         edgecolor="none", zorder=3, gid=f"{name}-head"))
+    ax.add_artist(
+        Polygon(
+            [tip, back + side, back - side],
+            closed=True,
+            facecolor="#4B5563",
+            edgecolor="none",
+            zorder=3,
+            gid=f"{name}-head",
+        )
+    )
 
 
 def _draw_box(ax: Axes, vertex: int, centre: np.ndarray, name: str, scale: float) -> None:
@@ -219,13 +252,33 @@ def _draw_box(ax: Axes, vertex: int, centre: np.ndarray, name: str, scale: float
 
     label, fill, line, ink = OPS[name]
     corner = centre - (BOX_WIDTH / 2, BOX_HEIGHT / 2)
-    ax.add_artist(FancyBboxPatch(
-        (corner[0], corner[1]), BOX_WIDTH, BOX_HEIGHT, facecolor=fill, edgecolor=line,
-        linewidth=0.03 * scale, boxstyle="round,pad=0,rounding_size=0.13", zorder=4,
-        gid=f"box-{vertex}"))
-    ax.text(centre[0], centre[1], label, ha="center", va="center", color=ink, zorder=5,
-            fontsize=0.185 * scale, fontweight="bold", linespacing=1.1, gid=f"label-{vertex}")
+    ax.add_artist(
+        FancyBboxPatch(
+            (corner[0], corner[1]),
+            BOX_WIDTH,
+            BOX_HEIGHT,
+            facecolor=fill,
+            edgecolor=line,
+            linewidth=0.03 * scale,
+            boxstyle="round,pad=0,rounding_size=0.13",
+            zorder=4,
+            gid=f"box-{vertex}",
+        )
+    )
+    ax.text(
+        centre[0],
+        centre[1],
+        label,
+        ha="center",
+        va="center",
+        color=ink,
+        zorder=5,
+        fontsize=0.185 * scale,
+        fontweight="bold",
+        linespacing=1.1,
+        gid=f"label-{vertex}",
+    )
 
 
 def _shortened(text: str, longest: int) -> str:
-    return text if len(text) <= longest else text[:longest - 1] + "…"
+    return text if len(text) <= longest else text[: longest - 1] + "…"

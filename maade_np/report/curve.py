@@ -1,4 +1,4 @@
-"""Pictures of searches: one run query by query, and many runs of several searchers compared.
+"""The picture of one search, query by query.
 
 Accuracies come in, errors in per cent are drawn (values of a user's own objective as they are). A
 few collapsed trainings (errors of 20 % or 90 %) must not flatten the picture, so the range of the
@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from . import style as st
-from ._axes import (
+from maade_np.report import style as st
+from maade_np.report._axes import (
     Label,
     Scale,
+    checked,
+    draw_optimum,
     error_range,
-    finite,
+    height,
     label_ends,
     prepare,
     scale_of,
@@ -31,19 +33,35 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SEARCHER_NAMES = {
-    "random": "Random search", "local-search": "Local search",
-    "evolution": "Regularized evolution", "tpe": "TPE", "bohb": "BOHB", "alphax": "AlphaX",
-    "nasbot": "NASBOT", "bananas": "BANANAS", "remaade": "ReMAADE", "reinforce": "REINFORCE",
-    "reinforce-made": "REINFORCE (MADE)", "reinforce-nade": "REINFORCE (NADE)",
+    "random": "Random search",
+    "local-search": "Local search",
+    "evolution": "Regularized evolution",
+    "tpe": "TPE",
+    "bohb": "BOHB",
+    "alphax": "AlphaX",
+    "nasbot": "NASBOT",
+    "bananas": "BANANAS",
+    "remaade": "ReMAADE",
+    "reinforce": "REINFORCE",
+    "reinforce-made": "REINFORCE (MADE)",
+    "reinforce-nade": "REINFORCE (NADE)",
     "reinforce-lstm": "REINFORCE (LSTM)",
 }
-DASHES = ("-", "--", "-.", ":")
 
 
-def draw_run(query: npt.ArrayLike, signal: npt.ArrayLike, incumbent_signal: npt.ArrayLike,
-             incumbent_held_out: npt.ArrayLike, *, cell: npt.ArrayLike | None = None,
-             optimum: float | None = None, title: str = "", lines: Sequence[str] = (),
-             kind: str = "real", ax: Axes | None = None) -> Axes:
+def draw_run(
+    query: npt.ArrayLike,
+    signal: npt.ArrayLike,
+    incumbent_signal: npt.ArrayLike,
+    incumbent_held_out: npt.ArrayLike,
+    *,
+    cell: npt.ArrayLike | None = None,
+    optimum: float | None = None,
+    title: str = "",
+    lines: Sequence[str] = (),
+    kind: str = "real",
+    ax: Axes | None = None,
+) -> Axes:
     """Draw one search from plain arrays; :func:`draw_curve` takes them from a result.
 
     Parameters
@@ -79,28 +97,34 @@ def draw_run(query: npt.ArrayLike, signal: npt.ArrayLike, incumbent_signal: npt.
         If there is no query, an array has another length, or the kind is unknown.
     """
     scale, query = scale_of(kind), np.asarray(query)
-    repeated = _repeated(None if cell is None else _checked("cell", cell, len(query)), len(query))
+    repeated = _repeated(None if cell is None else checked("cell", cell, len(query)), len(query))
     heights, driving, held_out = (
-        scale.heights(_checked(name, values, len(query)))
-        for name, values in (("signal", signal), ("incumbent_signal", incumbent_signal),
-                             ("incumbent_held_out", incumbent_held_out)))
-    best = _height(scale, optimum)
+        scale.heights(checked(name, values, len(query)))
+        for name, values in (
+            ("signal", signal),
+            ("incumbent_signal", incumbent_signal),
+            ("incumbent_held_out", incumbent_held_out),
+        )
+    )
+    best = height(scale, optimum)
     sign = 1.0 if scale.percent else -1.0
-    low, high = error_range(sign * heights, (sign * driving, sign * held_out),
-                            None if best is None else sign * best)
+    low, high = error_range(
+        sign * heights, (sign * driving, sign * held_out), None if best is None else sign * best
+    )
     # In a noise-free protocol the signal is the result: one line, not two on top of each other.
     same = np.array_equal(driving, held_out, equal_nan=True)
     suffix = ", held-out" if scale.percent and not same else ""
 
     with st.style():
         ax = prepare(ax, query, scale.limits(low, high), scale.label, 0.69 + 0.19 * len(lines))
-        labels = _draw_optimum(ax, scale, best, f"optimum{suffix}")
+        labels = draw_optimum(ax, scale, best, f"optimum{suffix}")
         _draw_evaluations(ax, query, heights, repeated, sign * heights > high, scale)
         if not same:
             name = "incumbent, signal" if scale.percent else "incumbent"
             labels += _draw_track(ax, query, driving, name, scale, st.BLUE, 1.4, "signal")
-        labels += _draw_track(ax, query, held_out, f"incumbent{suffix}", scale, st.VERMILLION, 2.2,
-                              "held-out")
+        labels += _draw_track(
+            ax, query, held_out, f"incumbent{suffix}", scale, st.VERMILLION, 2.2, "held-out"
+        )
         label_ends(ax, labels)
         write_heading(ax, title, lines, (scale.tag, scale.colour), lift=26)
     return ax
@@ -135,9 +159,16 @@ def draw_curve(result: Any, ax: Axes | None = None) -> Axes:
         _final_figures(curve, optimum, scale_of(table["kind"])),
     ]
     return draw_run(
-        curve["query"], history["signal"], curve["signal"], curve["held_out"], cell=cell,
-        optimum=optimum.get("held_out"), title=f"{searcher} on {table['name']}", lines=lines,
-        kind=table["kind"], ax=ax,
+        curve["query"],
+        history["signal"],
+        curve["signal"],
+        curve["held_out"],
+        cell=cell,
+        optimum=optimum.get("held_out"),
+        title=f"{searcher} on {table['name']}",
+        lines=lines,
+        kind=table["kind"],
+        ax=ax,
     )
 
 
@@ -163,129 +194,105 @@ def save_curve(result: Any, path: str | Path) -> Path:
     return st.save_figure(draw_curve(result).figure, path)  # type: ignore[arg-type]
 
 
-def draw_comparison(curves: Mapping[str, Mapping[str, npt.ArrayLike]], ax: Axes | None = None, *,
-                    optimum: float | None = None, title: str = "", lines: Sequence[str] = (),
-                    kind: str = "real", highlight: str | None = "remaade",
-                    x_scale: str = "linear") -> Axes:
-    """Draw mean curves of several searchers with bands.
-
-    Parameters
-    ----------
-    curves : mapping of str to mapping
-        For each searcher ``query`` (n,) and ``mean`` (n,), and optionally ``low`` and ``high``
-        (n,), the ends of the band: accuracies in [0, 1], NaN where unknown.
-    ax : matplotlib.axes.Axes, optional
-    optimum : float, optional
-        The table's best accuracy, as in :func:`draw_run`.
-    title, lines, kind : optional
-        As in :func:`draw_run`. Say in `lines` how many trials there are and what the band is.
-    highlight : str, optional
-        The searcher drawn thick and on top.
-    x_scale : {"linear", "log"}, optional
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-
-    Raises
-    ------
-    ImportError
-        If matplotlib is missing.
-    ValueError
-        If there is no curve, or its arrays have different lengths.
-    """
-    if not curves:
-        raise ValueError("there is no curve to draw: `curves` is empty")
-    scale = scale_of(kind)
-    tracks = {name: _comparison_track(name, curve, scale) for name, curve in curves.items()}
-    best = _height(scale, optimum)
-    # Searches fall steeply at first, which would flatten all that follows.
-    seen = finite(np.concatenate([track[key][len(track[key]) // 20:] for track in tracks.values()
-                                   for key in ("mean", "low", "high")]))
-    limits = error_range(seen, (), best)
-    if seen.size:
-        limits = min(limits[0], seen.min()), max(limits[1], seen.max())
-    longest = max((track["query"] for track in tracks.values()), key=len)
-
-    with st.style():
-        ax = prepare(ax, longest, limits, scale.label, 0.48 + 0.19 * len(lines),
-                     x_scale)
-        labels = _draw_optimum(ax, scale, best, "optimum")
-        others = [name for name in tracks if name != highlight]
-        for name, track in tracks.items():
-            chosen = name == highlight
-            # The first colour is the highlighted searcher's; dashes begin when colours run out.
-            rank = 0 if chosen else others.index(name) + 1
-            ink = st.CYCLE[rank % len(st.CYCLE)]
-            ax.fill_between(track["query"], track["low"], track["high"], color=ink, alpha=0.16,
-                            linewidth=0, zorder=3, gid=f"band-{name}")
-            ax.plot(track["query"], track["mean"], color=ink, linewidth=2.4 if chosen else 1.5,
-                    linestyle=DASHES[rank // len(st.CYCLE) % len(DASHES)],
-                    zorder=5 if chosen else 4, gid=f"mean-{name}")
-            known = finite(track["mean"])
-            if known.size:
-                shown = SEARCHER_NAMES.get(name, name)
-                end = float(known[-1])
-                labels.append((end, f"{shown}\n{scale.text(end)}", ink))
-        label_ends(ax, labels)
-        write_heading(ax, title, lines, (scale.tag, scale.colour), lift=10)
-    return ax
-
-
-def _draw_optimum(ax: Axes, scale: Scale, height: float | None, name: str) -> list[Label]:
-    if height is None:
-        return []
-    ax.axhline(height, color=st.MUTED, linewidth=1.1, dashes=(5, 3), zorder=2, gid="optimum")
-    return [(height, f"{name}\n{scale.text(height)}", st.MUTED)]
-
-
-def _draw_evaluations(ax: Axes, query: np.ndarray, heights: np.ndarray, repeated: np.ndarray,
-                      beyond: np.ndarray, scale: Scale) -> None:
+def _draw_evaluations(
+    ax: Axes,
+    query: np.ndarray,
+    heights: np.ndarray,
+    repeated: np.ndarray,
+    beyond: np.ndarray,
+    scale: Scale,
+) -> None:
     """Draw dots: full where new, hollow where repeated, a triangle at the border where beyond."""
     decades = np.log10(len(query))
     size = float(np.interp(decades, [1.5, 3.5], [22.0, 5.0]))
     alpha = float(np.interp(decades, [2.0, 3.5], [0.45, 0.30]))
     groups: tuple[tuple[str, np.ndarray, str, dict[str, Any]], ...] = (
         ("new", ~repeated & ~beyond, "evaluated string", {"color": st.BLUE, "linewidth": 0}),
-        ("repeated", repeated & ~beyond, "evaluated before",
-         {"facecolor": "none", "edgecolor": st.BLUE, "linewidth": 0.7}),
+        (
+            "repeated",
+            repeated & ~beyond,
+            "evaluated before",
+            {"facecolor": "none", "edgecolor": st.BLUE, "linewidth": 0.7},
+        ),
     )
     for name, chosen, label, look in groups:
         if np.isfinite(heights[chosen]).any():
-            ax.scatter(query[chosen], heights[chosen], s=size, alpha=alpha, zorder=3, label=label,
-                       clip_on=False, gid=f"evaluations-{name}", **look)
+            ax.scatter(
+                query[chosen],
+                heights[chosen],
+                s=size,
+                alpha=alpha,
+                zorder=3,
+                label=label,
+                clip_on=False,
+                gid=f"evaluations-{name}",
+                **look,
+            )
     if beyond.any():
         bottom, top = ax.get_ylim()
         side, border, marker, edge, worst = (
-            ("above", top, "^", 1.0, heights[beyond].max()) if scale.percent
-            else ("below", bottom, "v", 0.0, heights[beyond].min()))
-        ax.scatter(query[beyond], np.full(beyond.sum(), edge), marker=marker, s=12 + size / 2,
-                   color=st.PURPLE, linewidth=0, zorder=6, clip_on=False,
-                   gid="evaluations-beyond", transform=ax.get_xaxis_transform(),
-                   label=f"{beyond.sum():,} {side} {scale.text(border)} "
-                         f"(worst {scale.text(worst)})")
+            ("above", top, "^", 1.0, heights[beyond].max())
+            if scale.percent
+            else ("below", bottom, "v", 0.0, heights[beyond].min())
+        )
+        ax.scatter(
+            query[beyond],
+            np.full(beyond.sum(), edge),
+            marker=marker,
+            s=12 + size / 2,
+            color=st.PURPLE,
+            linewidth=0,
+            zorder=6,
+            clip_on=False,
+            gid="evaluations-beyond",
+            transform=ax.get_xaxis_transform(),
+            label=f"{beyond.sum():,} {side} {scale.text(border)} (worst {scale.text(worst)})",
+        )
     if np.isfinite(heights).any():
-        ax.legend(loc="lower left", bbox_to_anchor=(-0.012, 1.0), ncols=3, frameon=False,
-                  fontsize=8.5, labelcolor=st.MUTED, handletextpad=0.1, columnspacing=1.4,
-                  borderaxespad=0.4)
+        ax.legend(
+            loc="lower left",
+            bbox_to_anchor=(-0.012, 1.0),
+            ncols=3,
+            frameon=False,
+            fontsize=8.5,
+            labelcolor=st.MUTED,
+            handletextpad=0.1,
+            columnspacing=1.4,
+            borderaxespad=0.4,
+        )
 
 
-def _draw_track(ax: Axes, query: np.ndarray, track: np.ndarray, name: str, scale: Scale, ink: str,
-                width: float, gid: str) -> list[Label]:
+def _draw_track(
+    ax: Axes,
+    query: np.ndarray,
+    track: np.ndarray,
+    name: str,
+    scale: Scale,
+    ink: str,
+    width: float,
+    gid: str,
+) -> list[Label]:
     """Draw an incumbent as steps with a dot at the end; return the label of the end."""
-    ax.plot(query, track, drawstyle="steps-post", color=ink, linewidth=width, zorder=4,
-            gid=f"incumbent-{gid}")
+    ax.plot(
+        query,
+        track,
+        drawstyle="steps-post",
+        color=ink,
+        linewidth=width,
+        zorder=4,
+        gid=f"incumbent-{gid}",
+    )
     known = np.flatnonzero(np.isfinite(track))
     if known.size == 0:
         return []
     end = known[-1]
-    ax.plot(query[end], track[end], "o", color=ink, markersize=2.2 * width, zorder=5,
-            clip_on=False)
+    ax.plot(query[end], track[end], "o", color=ink, markersize=2.2 * width, zorder=5, clip_on=False)
     return [(float(track[end]), f"{name}\n{scale.text(track[end])}", ink)]
 
 
-def _final_figures(curve: Mapping[str, np.ndarray], optimum: Mapping[str, float | None],
-                   scale: Scale) -> str:
+def _final_figures(
+    curve: Mapping[str, np.ndarray], optimum: Mapping[str, float | None], scale: Scale
+) -> str:
     """Write the incumbent's last figures in a line; equal ones share a number."""
     names: dict[str, list[str]] = {}
     for key, name in (("signal", "signal"), ("held_out", "held-out"), ("mean_test", "mean test")):
@@ -299,30 +306,6 @@ def _final_figures(curve: Mapping[str, np.ndarray], optimum: Mapping[str, float 
     if scale.percent and best is not None and np.isfinite(best - value):
         text += f" (regret {100 * (best - value):.2f} points)"
     return f"final incumbent: {text}"
-
-
-def _comparison_track(name: str, curve: Mapping[str, npt.ArrayLike],
-                      scale: Scale) -> dict[str, np.ndarray]:
-    query = np.asarray(curve["query"])
-    track = {key: scale.heights(_checked(f"{key} of {name}", curve.get(key, curve["mean"]),
-                                         len(query))) for key in ("mean", "low", "high")}
-    return {"query": query, **track}
-
-
-def _height(scale: Scale, value: float | None) -> float | None:
-    if value is None or not np.isfinite(value):
-        return None
-    return float(scale.heights(value))
-
-
-def _checked(name: str, values: npt.ArrayLike, length: int) -> np.ndarray:
-    array = np.asarray(values)
-    if length == 0:
-        raise ValueError("there is nothing to draw: `query` is empty")
-    if array.shape != (length,):
-        raise ValueError(f"`{name}` has shape {array.shape}, but there are {length} queries: "
-                         f"give an array of shape ({length},)")
-    return array
 
 
 def _repeated(cell: np.ndarray | None, length: int) -> np.ndarray:

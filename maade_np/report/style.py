@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ..files import atomic_write
+from maade_np.files import atomic_write
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -136,7 +136,9 @@ def save_figure(figure: Figure, path: str | Path) -> Path:
             + ", ".join("." + known for known in FORMATS)
         )
     metadata: dict[str, Any] = {
-        "png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None},
+        "png": {"Software": None},
+        "svg": {"Date": None},
+        "pdf": {"CreationDate": None},
     }[suffix]
     buffer = io.BytesIO()
     with style():

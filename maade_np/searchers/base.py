@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -41,19 +41,32 @@ class Proposals:
 
     def take(self, rows: np.ndarray | slice) -> Proposals:
         """Return the proposals in these rows."""
-        columns = (getattr(self, column.name) for column in fields(self))
-        return Proposals(*(None if c is None else c[rows] for c in columns))
+        columns: dict[str, Any] = {
+            name: None if c is None else c[rows] for name, c in vars(self).items()
+        }
+        return replace(self, **columns)
 
     @staticmethod
     def join(parts: list[Proposals]) -> Proposals:
         """Return proposals of one searcher, one after the other."""
-        columns = ([getattr(part, column.name) for part in parts] for column in fields(Proposals))
-        return Proposals(*(None if c[0] is None else np.concatenate(c) for c in columns))
+        columns = {name: [vars(part)[name] for part in parts] for name in vars(parts[0])}
+        joined: dict[str, Any] = {
+            name: None if c[0] is None else np.concatenate(c) for name, c in columns.items()
+        }
+        return replace(parts[0], **joined)
 
 
 @dataclass(frozen=True)
 class Settings:
     """The settings of a searcher: one field each, its help in the field's metadata."""
+
+    def __post_init__(self) -> None:
+        for declared in fields(self):
+            value, choices = getattr(self, declared.name), declared.metadata["choices"]
+            if choices and value not in choices:
+                raise ValueError(
+                    f"{declared.name} is {value!r}; choose one of {', '.join(map(repr, choices))}"
+                )
 
 
 def setting(default: Any, help: str, choices: tuple[Any, ...] = ()) -> Any:

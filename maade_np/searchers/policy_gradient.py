@@ -62,6 +62,7 @@ class PolicyGradientSettings(Settings):
     device: str = setting("cpu", "where the policy lives; cuda needs CuPy", ("cpu", "cuda"))
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name in ("batch_size", "updates"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
@@ -78,8 +79,9 @@ class PolicyGradientSettings(Settings):
         for name in ("entropy", "temperature_ramp", "patience"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be 0 or more")
-        if not 0 < self.temperature < math.inf:
-            raise ValueError(f"temperature is {self.temperature}; it must be above 0")
+        for name in ("temperature", "epsilon"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be above 0")
 
 
 PAPER_SHORT = PolicyGradientSettings()
@@ -193,13 +195,16 @@ class PolicyGradient(Searcher):
     def update(self, batch: Proposals, rewards: np.ndarray) -> None:
         """Make K gradient steps on one batch, then move the baseline."""
         s, xp, dtype = self.settings, self.policy.xp, self.policy.dtype
+        orders, old_log_prob = batch.orders, batch.log_prob
+        assert orders is not None
+        assert old_log_prob is not None
         baseline = self.baseline(rewards)
         advantage = to_device(self.advantage(rewards, baseline), xp, dtype=dtype)
-        old = to_device(batch.log_prob, xp, dtype=dtype)
+        old = to_device(old_log_prob, xp, dtype=dtype)
         metrics = {"mean_reward": float(rewards.mean()), "baseline": baseline}
-        metrics["entropy"] = -float(batch.log_prob.mean())
+        metrics["entropy"] = -float(old_log_prob.mean())
         for k in range(s.updates):
-            log_prob, cache = self.policy.forward(batch.actions, batch.orders)
+            log_prob, cache = self.policy.forward(batch.actions, orders)
             if s.objective == "reinforce":
                 loss, dlog_prob = objectives.reinforce(log_prob, advantage)
             else:
@@ -210,7 +215,7 @@ class PolicyGradient(Searcher):
                     log_prob,
                     cache.log_probs,
                     batch.actions,
-                    batch.orders,
+                    orders,
                     self.policy.layout.exists,
                     s.entropy_form,
                 )
@@ -221,7 +226,7 @@ class PolicyGradient(Searcher):
                 metrics["loss"] = float(to_host(loss))
             self.optimizer.step(self.policy.backward(dlog_prob, cache, dconditionals))
         if s.updates > 1:
-            log_ratio = to_host(log_prob).astype(np.float64) - batch.log_prob
+            log_ratio = to_host(log_prob).astype(np.float64) - old_log_prob
             bounded = log_ratio.clip(-objectives.MAX_LOG_RATIO, objectives.MAX_LOG_RATIO)
             metrics["kl"] = float((np.exp(bounded) - 1 - bounded).mean())
             metrics["clipped"] = float((np.abs(np.exp(bounded) - 1) > s.epsilon).mean())

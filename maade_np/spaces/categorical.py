@@ -142,7 +142,7 @@ class CategoricalSpace:
         return np.where(self._valid(checked), self._code(checked), -1)
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        """n points uniform over the valid strings, (n, N) int64, by rejection.
+        """Draw n points uniformly from the valid strings, (n, N) int64, by rejection.
 
         Raises
         ------

@@ -158,7 +158,7 @@ def cell_text(actions: Any) -> str:
     Examples
     --------
     >>> print(cell_text(from_matrix([[0, 1, 1], [0, 0, 1], [0, 0, 0]], ["conv3x3-bn-relu"])))
-    3 vertices, 3 edges, hash ?
+    3 vertices, 3 edges, hash d32d0b26d534203b48d866facd98cc3e
       input
       1  conv3x3-bn-relu  <- input
       output              <- input, 1

@@ -70,9 +70,9 @@ def check_header(source: str, headers: Mapping[str, tuple[np.dtype, tuple[int, .
             raise TableError(
                 f"{source}: key {key!r} has shape {shape}, expected {_shape_text(expected)}"
             )
-    sizes: dict[object, int] = {"C": headers["edges"][1][0], "E": headers["epochs"][1][0]}
+    sizes = {"C": headers["edges"][1][0], "E": headers["epochs"][1][0]}
     for key in headers.keys() & COLUMNS.keys():
-        shape = tuple(sizes.get(n, n) for n in COLUMNS[key].shape)
+        shape = tuple(n if isinstance(n, int) else sizes[n] for n in COLUMNS[key].shape)
         if headers[key][1] != shape:
             raise TableError(
                 f"{source}: key {key!r} has shape {headers[key][1]}, expected "

@@ -73,9 +73,13 @@ class Table(ABC):
     protocols : tuple of str
         What can drive a search here.
     default_protocol : str
+    at_once : int or None
+        How many points `search` asks for at a time at most: 1 where each takes long, so that
+        what is done is kept when the next one fails.
     """
 
     kind: ClassVar[str]
+    at_once: ClassVar[int | None] = None
     name: str
     space: CategoricalSpace
 

@@ -95,6 +95,7 @@ class NASBench101(Table):
             for key, array in columns.items():
                 check_counts(source, key, array)
         self.epochs = tuple(columns["epochs"].tolist())
+        self._test = columns["test"]
         self._row_of_cell = _row_of_cell(source, self.space, columns)
         self._complete_budgets: dict[str, np.ndarray] = {}
         self._optima: dict[tuple[str, int], dict[str, float | None]] = {}
@@ -195,7 +196,7 @@ class NASBench101(Table):
         valid = cells >= 0
         mean = np.full(len(checked), np.nan)
         rows = self._rows(checked[valid], cells[valid])
-        mean[valid] = _accuracy(self.column("test")[rows, -1])
+        mean[valid] = _accuracy(self._test[rows, -1])
         return mean
 
     def optimum(self, protocol: str | None = None, seed: int = 0) -> dict[str, float | None]:
@@ -225,7 +226,7 @@ class NASBench101(Table):
         self, rows: np.ndarray, budgets: np.ndarray, cells: np.ndarray, protocol: str, seed: int
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Signal, held-out and mean test accuracy (n,) of rows; NaN where a repeat is missing."""
-        test = self.column("test")[rows, budgets]
+        test = self._test[rows, budgets]
         mean = _accuracy(test)
         if protocol == "test-mean":
             return mean, mean, mean

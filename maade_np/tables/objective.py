@@ -32,6 +32,7 @@ class Objective(Table):
     """
 
     kind: ClassVar[str] = "objective"
+    at_once: ClassVar[int | None] = 1
 
     def __init__(
         self,

@@ -1,8 +1,8 @@
 """Compute the stored trajectory anew: ``python tests/make_golden.py``.
 
-Ten steps of Adam on REINFORCE for a fixed batch. Nothing is drawn at random, so that no version of
-NumPy can change the problem: parameters, strings, orders and advantages are formulas. Run it only when
-a change of the numbers is intended, and say why in the commit.
+Ten steps of Adam on REINFORCE for a fixed batch. Nothing is drawn at random, so that no version
+of NumPy can change the problem: parameters, strings, orders and advantages are formulas. Run it
+only when a change of the numbers is intended, and say why in the commit.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ def problem(blocks: int) -> tuple[MAADE, np.ndarray, np.ndarray, np.ndarray]:
         array[...] = 0.8 * np.sin(1.7 * k + 0.9 * np.arange(array.size)).reshape(array.shape)
     string, place = np.arange(B)[:, None], np.arange(SPACE.size)
     actions = (string * (place + 3) + place * place) % SPACE.cardinalities
-    orders = ((string % 4 + 1) * place + string) % SPACE.size  # steps of 1 to 4 around a circle of 5
+    orders = (
+        (string % 4 + 1) * place + string
+    ) % SPACE.size  # steps of 1 to 4 around a circle of 5
     return policy, actions, orders, np.sin(1.0 + np.arange(B))
 
 

@@ -1,8 +1,8 @@
 """Slow, obvious versions of what the package does fast, written from the equations.
 
-One string at a time and one hyper-parameter at a time, with Python loops and no masks: what may not be
-seen is simply left out of the list. The functions use autograd's NumPy where it is installed, so that
-the same code gives independent gradients too; without it they are plain NumPy.
+One string at a time and one hyper-parameter at a time, with Python loops and no masks: what may not
+be seen is simply left out of the list. The functions use autograd's NumPy where it is installed, so
+that the same code gives independent gradients too; without it they are plain NumPy.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def random_actions(space: CategoricalSpace, B: int, rng: np.random.Generator) ->
 
 
 def make_policy(space: CategoricalSpace, rng: Any = 0, **settings: Any) -> MAADE:
-    """A small policy in float64 whose every parameter is random, biases too, and far from uniform."""
+    """A small policy in float64, far from uniform: every parameter is random, biases too."""
     rng = np.random.default_rng(rng)
     sizes = {"d": 4, "ff_width": 5, "attention_width": 3, "dtype": np.float64}
     policy = MAADE(space, rng=rng, **{**sizes, "init_scales": {"heads": 1.0}, **settings})

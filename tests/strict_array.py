@@ -1,15 +1,16 @@
 """A strict stand-in for CuPy: an array that lives "elsewhere" and refuses every implicit way home.
 
-CuPy needs a GPU; the mistakes that break code on it do not. This array keeps its numbers in a hidden
-NumPy array and allows what CuPy allows, or less:
+CuPy needs a GPU; the mistakes that break code on it do not. This array keeps its numbers in a
+hidden NumPy array and allows what CuPy allows, or less:
 
 * its module `xp` offers a list of functions that CuPy has, so one that only NumPy has is an error;
 * a host array never meets a device array, neither in an operator nor as an index nor as a value;
   `xp.asarray` moves one here (always a copy, so nothing can rely on shared memory) and `xp.asnumpy`
   moves it back (a copy too);
-* NumPy functions refuse it, iteration refuses it, and ``bool``, ``int``, ``float``, ``item``, ``tolist``,
-  each a silent wait for the device, refuse it;
-* a reduction returns a 0-d array, never a number.
+* NumPy functions and iteration refuse it, and so do ``bool``, ``int``, ``float``, ``item`` and
+  ``tolist``, each of which is a silent wait for the device;
+* a reduction returns a 0-d array, never a number;
+* a mask on the left of an assignment takes a scalar only.
 
 Importing this file registers the array with `maade_np.backend`.
 """
@@ -27,20 +28,25 @@ from maade_np import backend
 # Functions with the names, arguments and results of NumPy's, all of them in CuPy 12 and later.
 FUNCTIONS = """
 abs absolute add all allclose amax amin any arange argmax argmin argsort around array_equal
-ascontiguousarray atleast_1d atleast_2d bincount broadcast_arrays broadcast_to ceil clip column_stack concatenate conj
-copysign copyto cos cosh count_nonzero cross cumprod cumsum diag diagonal divide dot einsum empty
-empty_like equal exp expand_dims expm1 eye flatnonzero flip floor floor_divide full full_like greater
-greater_equal hstack identity imag inner invert isclose isfinite isinf isnan isin kron less less_equal
-linspace log log10 log1p log2 logaddexp logical_and logical_not logical_or logical_xor matmul max
-maximum mean meshgrid min minimum mod moveaxis multiply negative nonzero not_equal ones ones_like
-outer power prod ravel real reciprocal remainder repeat reshape roll searchsorted sign sin sinh sort
-sqrt square squeeze stack std subtract sum swapaxes take take_along_axis tan tanh tensordot tile trace
-transpose tril triu true_divide unique var vdot vstack where zeros zeros_like
-""".split()
+ascontiguousarray atleast_1d atleast_2d bincount broadcast_arrays broadcast_to ceil clip
+column_stack concatenate conj copysign copyto cos cosh count_nonzero cross cumprod cumsum diag
+diagonal divide dot einsum empty empty_like equal exp expand_dims expm1 eye flatnonzero flip
+floor floor_divide full full_like greater greater_equal hstack identity imag inner invert
+isclose isfinite isinf isnan isin kron less less_equal linspace log log10 log1p log2 logaddexp
+logical_and logical_not logical_or logical_xor matmul max maximum mean meshgrid min minimum mod
+moveaxis multiply negative nonzero not_equal ones ones_like outer power prod ravel real
+reciprocal remainder repeat reshape roll searchsorted sign sin sinh sort sqrt square squeeze
+stack std subtract sum swapaxes take take_along_axis tan tanh tensordot tile trace transpose
+tril triu true_divide unique var vdot vstack where zeros zeros_like
+"""
+METHODS = """
+all any argmax argmin argsort astype clip conj copy cumprod cumsum dot fill flatten max mean min
+nonzero prod ravel repeat reshape round squeeze std sum swapaxes take transpose var view
+"""
 CONSTANTS = """
-bool_ complex128 complex64 dtype e float16 float32 float64 inf int16 int32 int64 int8 nan newaxis pi
-uint16 uint32 uint64 uint8
-""".split()
+bool_ complex128 complex64 dtype e float16 float32 float64 inf int16 int32 int64 int8 nan
+newaxis pi uint16 uint32 uint64 uint8
+"""
 
 
 def _inside(value: Any) -> Any:
@@ -90,9 +96,9 @@ class StrictModule:
     __name__ = "strict_array"
 
     def __init__(self) -> None:
-        for name in FUNCTIONS:
+        for name in FUNCTIONS.split():
             setattr(self, name, _Function(getattr(np, name)))
-        for name in CONSTANTS:
+        for name in CONSTANTS.split():
             setattr(self, name, getattr(np, name))
         self.ndarray = StrictArray
 
@@ -173,16 +179,13 @@ class StrictArray:
         self._hidden[_inside(index)] = _inside(value)
 
 
-for _name in "bool int float complex index iter array contains".split():
+for _name in ["bool", "int", "float", "complex", "index", "iter", "array", "contains"]:
     setattr(StrictArray, f"__{_name}__", _refused(_name))
 for _name in ("item", "tolist", "tobytes"):
     setattr(StrictArray, _name, _refused(_name))
 for _name in ("__array_ufunc__", "__array_function__"):
     setattr(StrictArray, _name, _refused("a NumPy function"))
-for _name in """
-all any argmax argmin argsort astype clip conj copy cumprod cumsum dot fill flatten max mean min nonzero
-prod ravel repeat reshape round squeeze std sum swapaxes take transpose var view
-""".split():
+for _name in METHODS.split():
     setattr(StrictArray, _name, _method(_name))
 
 
@@ -190,6 +193,13 @@ def _operator(function: Callable[[Any, Any], Any], swapped: bool) -> Callable[[A
     def operate(self: StrictArray, other: Any) -> Any:
         mine, theirs = self._hidden, _inside(other)
         return _outside(function(theirs, mine) if swapped else function(mine, theirs))
+
+    return operate
+
+
+def _unary(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def operate(self: StrictArray) -> Any:
+        return _outside(function(self._hidden))
 
     return operate
 
@@ -204,19 +214,27 @@ def _inplace(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     return operate
 
 
-for _name in "add sub mul truediv floordiv mod pow matmul and or xor".split():
+for _name in [
+    "add",
+    "sub",
+    "mul",
+    "truediv",
+    "floordiv",
+    "mod",
+    "pow",
+    "matmul",
+    "and",
+    "or",
+    "xor",
+]:
     _function = getattr(operator, f"__{_name}__")
     setattr(StrictArray, f"__{_name}__", _operator(_function, False))
     setattr(StrictArray, f"__r{_name}__", _operator(_function, True))
     setattr(StrictArray, f"__i{_name}__", _inplace(getattr(operator, f"__i{_name}__")))
-for _name in "lt le eq ne gt ge".split():
+for _name in ["lt", "le", "eq", "ne", "gt", "ge"]:
     setattr(StrictArray, f"__{_name}__", _operator(getattr(operator, f"__{_name}__"), False))
-for _name in "neg pos abs invert".split():
-    setattr(
-        StrictArray,
-        f"__{_name}__",
-        lambda self, _function=getattr(operator, f"__{_name}__"): _outside(_function(self._hidden)),
-    )
+for _name in ["neg", "pos", "abs", "invert"]:
+    setattr(StrictArray, f"__{_name}__", _unary(getattr(operator, f"__{_name}__")))
 
 xp = StrictModule()
 backend.register(StrictArray, xp)

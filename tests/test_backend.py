@@ -20,10 +20,12 @@ HOST = np.arange(6.0).reshape(2, 3)
 
 
 def same(strict, host, rtol=1e-12):
-    """Assert that a strict array has the numbers of a host array; dicts and tuples too."""
+    """Assert that a strict array has the numbers of a host array; dicts too."""
     if isinstance(host, dict):
         assert strict.keys() == host.keys()
-        return [same(strict[name], host[name], rtol) for name in host]
+        for name in host:
+            same(strict[name], host[name], rtol)
+        return
     assert isinstance(strict, StrictArray)
     assert strict.dtype == host.dtype
     np.testing.assert_allclose(xp.asnumpy(strict), host, rtol=rtol, atol=1e-14)
@@ -69,7 +71,9 @@ def test_the_stand_in_refuses(name):
         REFUSED[name](xp.asarray(HOST))
 
 
-@pytest.mark.parametrize("name", ["put_along_axis", "apply_along_axis", "block", "trapezoid", "foo"])
+@pytest.mark.parametrize(
+    "name", ["put_along_axis", "apply_along_axis", "block", "trapezoid", "foo"]
+)
 def test_the_stand_in_has_only_what_cupy_has(name):
     with pytest.raises(AttributeError, match=name):
         getattr(xp, name)
@@ -103,6 +107,7 @@ def test_moving_copies_both_ways():
 
 # ---------------------------------------------------------------------------------- array_module
 
+
 def test_array_module_asks_the_arrays():
     class Sub(np.ndarray):
         pass
@@ -114,7 +119,7 @@ def test_array_module_asks_the_arrays():
 
 
 def test_array_module_refuses_a_mixture():
-    with pytest.raises(TypeError, match="numpy and strict_array are mixed.*to_device"):
+    with pytest.raises(TypeError, match=r"numpy and strict_array are mixed.*to_device"):
         backend.array_module(HOST, xp.asarray(HOST))
 
 
@@ -139,6 +144,7 @@ def test_a_cupy_array_brings_its_module(monkeypatch):
 
 
 # --------------------------------------------------------------------------------------- devices
+
 
 class FakeRuntimeError(Exception):
     """Stands for cupy.cuda.runtime.CUDARuntimeError."""
@@ -211,11 +217,14 @@ def imports_of(file):
 def test_only_one_file_may_import_cupy():
     files = sorted(Path(maade_np.__file__).parent.rglob("*.py"))
     assert len(files) > 20
-    may = {f.name for f in files if {n.split(".")[0] for n in imports_of(f)} & {"cupy", "cupyx", "?"}}
+    may = {
+        f.name for f in files if {n.split(".")[0] for n in imports_of(f)} & {"cupy", "cupyx", "?"}
+    }
     assert may == {"backend.py"}
 
 
 # ------------------------------------------------------------- the package on the stand-in array
+
 
 def settings_of_policies():
     for attention in ("additive", "dot"):

@@ -51,8 +51,9 @@ def test_bad_decays(decay):
 
 
 def test_standardised_by_hand():
-    np.testing.assert_allclose(baselines.standardised(np.array([1.0, 3.0, 5.0])),
-                               np.array([-1, 0, 1]) * 1.5**0.5)
+    np.testing.assert_allclose(
+        baselines.standardised(np.array([1.0, 3.0, 5.0])), np.array([-1, 0, 1]) * 1.5**0.5
+    )
 
 
 @given(REWARDS)
@@ -61,8 +62,9 @@ def test_standardised(rewards):
     assert found.mean() == pytest.approx(0, abs=1e-9)
     if np.ptp(rewards):
         assert found.std() == pytest.approx(1)
-        np.testing.assert_array_equal(np.argsort(found, kind="stable"),
-                                      np.argsort(rewards, kind="stable"))
+        np.testing.assert_array_equal(
+            np.argsort(found, kind="stable"), np.argsort(rewards, kind="stable")
+        )
 
 
 @pytest.mark.parametrize("value", [0.0, 0.1, 0.9435, -1e9])
@@ -75,7 +77,9 @@ def test_equal_rewards_give_zeros(value, scale):
 
 def test_ranked_by_hand():
     np.testing.assert_allclose(baselines.ranked(np.array([0.9, 0.1, 0.5])), [1, -1, 0])
-    np.testing.assert_allclose(baselines.ranked(np.array([2.0, 7, 7, 9, 1])), [-0.5, 0.25, 0.25, 1, -1])
+    np.testing.assert_allclose(
+        baselines.ranked(np.array([2.0, 7, 7, 9, 1])), [-0.5, 0.25, 0.25, 1, -1]
+    )
 
 
 @given(REWARDS)

@@ -59,8 +59,14 @@ WRONG = {
     "a zero gradient": (changed(x=lambda g: g * 0), r"dx\[\d, \d\] is -?0, but"),
     "NaN": (changed(w=lambda g: g * np.nan), r"dw\[\d\] is nan"),
     "infinity": (changed(w=lambda g: g * np.inf), r"dw\[\d\] is -?inf"),
-    "a wrong shape": (changed(shift=lambda g: g[None]), r"dshift has shape \(1, 3\), but shift \(3,\)"),
-    "a number for an array": (changed(shift=lambda g: g.sum()), r"dshift has shape \(\), but shift"),
+    "a wrong shape": (
+        changed(shift=lambda g: g[None]),
+        r"dshift has shape \(1, 3\), but shift \(3,\)",
+    ),
+    "a number for an array": (
+        changed(shift=lambda g: g.sum()),
+        r"dshift has shape \(\), but shift",
+    ),
     "a transposed gradient": (changed(x=lambda g: g.T), r"dx has shape \(3, 2\), but x \(2, 3\)"),
     "another order of axes": (changed(x=lambda g: g[::-1]), r"dx\[\d, \d\] is"),
 }
@@ -147,7 +153,9 @@ def test_exact_zeros():
         return dx
 
     x = {"x": np.array([1.0, 2.0, 3.0])}
-    assert gradcheck.check_pair(masked, lambda dy, x: leaking(dy, x) * mask, x, zeros={"x": ~mask}).ok
+    assert gradcheck.check_pair(
+        masked, lambda dy, x: leaking(dy, x) * mask, x, zeros={"x": ~mask}
+    ).ok
     assert gradcheck.check_pair(masked, leaking, x).ok
     with pytest.raises(GradientError, match=r"dx\[1\] is 1e-300 and must be exactly 0"):
         gradcheck.check_pair(masked, leaking, x, zeros={"x": ~mask})
@@ -237,7 +245,8 @@ def test_a_choice_of_entries_and_the_direction_through_all():
     wrong = []
     report = gradcheck.check_pair(lambda x: (x**3, x), backward, x, max_entries=5)
     assert report.ok
-    for wrong in range(0, 500, 50):
+    for index in range(0, 500, 50):
+        wrong[:] = [index]
         report = gradcheck.compare(lambda x: (x**3, x), backward, x, name="cube", max_entries=5)
         assert not report.ok
         assert report.directional["complex"] > 1e-3
@@ -258,6 +267,7 @@ def test_bad_input(inputs, how, message):
 
 
 # -------------------------------------------------------------------------------------- policies
+
 
 def test_a_policy_is_checked(mixed_space):
     rng = np.random.default_rng(0)
@@ -300,6 +310,7 @@ def test_a_gradient_beyond_the_cardinalities_is_caught(mixed_space):
 
 
 # ------------------------------------------------------------------------------------- docstrings
+
 
 def test_the_docstring_s_example():
     found = doctest.testmod(gradcheck, optionflags=doctest.ELLIPSIS)

@@ -1,4 +1,4 @@
-"""Layers: gradients to rounding error, values against loops, and what a cache and a mask promise."""
+"""Layers: gradients to rounding error, values against loops, what caches and masks promise."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ SEEDS = some.integers(0, 2**32 - 1)
 
 
 # --------------------------------------------------------------------------------- the gradients
+
 
 @pytest.mark.parametrize("name", CASES)
 def test_gradients(name):
@@ -41,6 +42,7 @@ def test_the_suite_runs_by_pattern_and_under_the_cases_names():
 
 
 # ------------------------------------------------------------------------- values, against loops
+
 
 def normal(seed, *shapes):
     rng = np.random.default_rng(seed)
@@ -88,8 +90,15 @@ def test_scores(seed, B, n, m, d, a, data):
             close(found[(*lead, i, j)], expected)
 
 
-@given(seed=SEEDS, B=SIZES, n=SIZES, m=SIZES, shared=some.booleans(),
-       gap=some.sampled_from([0.0, 1.0, 1000.0]), data=some.data())
+@given(
+    seed=SEEDS,
+    B=SIZES,
+    n=SIZES,
+    m=SIZES,
+    shared=some.booleans(),
+    gap=some.sampled_from([0.0, 1.0, 1000.0]),
+    data=some.data(),
+)
 def test_masked_softmax(seed, B, n, m, shared, gap, data):
     visible = data.draw(arrays.arrays(bool, (B, n, m)))
     (scores,) = normal(seed, (n, m) if shared else (B, n, m))
@@ -155,8 +164,17 @@ def block_weights(seed, d, a, f, attention):
 ATTENTION = some.sampled_from(["additive", "dot"])
 
 
-@given(seed=SEEDS, B=SIZES, N=SIZES, d=SIZES, a=SIZES, f=SIZES, attention=ATTENTION,
-       shared=some.booleans(), data=some.data())
+@given(
+    seed=SEEDS,
+    B=SIZES,
+    N=SIZES,
+    d=SIZES,
+    a=SIZES,
+    f=SIZES,
+    attention=ATTENTION,
+    shared=some.booleans(),
+    data=some.data(),
+)
 def test_textbook_block(seed, B, N, d, a, f, attention, shared, data):
     weights = block_weights(seed, d, a, f, attention)
     x, keys = normal(seed + 1, (N, d) if shared else (B, N, d), (B, N, d))
@@ -168,8 +186,18 @@ def test_textbook_block(seed, B, N, d, a, f, attention, shared, data):
         close(out[b, i], oracles.pos_ff(query + oracles.attend(query, seen, weights), weights))
 
 
-@given(seed=SEEDS, B=SIZES, N=SIZES, P=some.integers(1, 6), d=SIZES, a=SIZES, f=SIZES,
-       attention=ATTENTION, key_stream=some.booleans(), data=some.data())
+@given(
+    seed=SEEDS,
+    B=SIZES,
+    N=SIZES,
+    P=some.integers(1, 6),
+    d=SIZES,
+    a=SIZES,
+    f=SIZES,
+    attention=ATTENTION,
+    key_stream=some.booleans(),
+    data=some.data(),
+)
 def test_factorised_block(seed, B, N, P, d, a, f, attention, key_stream, data):
     weights = block_weights(seed, d, a, f, attention)
     x, keys = normal(seed + 1, (N, d), (P, d))
@@ -185,6 +213,7 @@ def test_factorised_block(seed, B, N, P, d, a, f, attention, key_stream, data):
 
 
 # -------------------------------------------------------------------------- caches and extremes
+
 
 def pairs():
     """Each pair as (forward, backward, arguments of the forward, the weights among them last)."""
@@ -248,7 +277,10 @@ def test_hidden_scores_that_tower(gap, dtype):
         assert dscores.shape == e.shape
         slope = 2 * np.e / (1 + np.e) ** 2
         np.testing.assert_allclose(
-            dscores.reshape(3, 3), [[0, -slope, slope], [0, 0, 0], [0, -0.25, 0.25]], rtol=1e-5, atol=1e-30
+            dscores.reshape(3, 3),
+            [[0, -slope, slope], [0, 0, 0], [0, -0.25, 0.25]],
+            rtol=1e-5,
+            atol=1e-30,
         )
 
 

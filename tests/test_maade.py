@@ -37,6 +37,7 @@ def batch(space, B, seed=0):
 
 # ----------------------------------------------------------------------------------- the density
 
+
 @kinds
 def test_densities_sum_to_one(kind, mixed_space):
     policy, strings = make_policy(mixed_space, **kind), all_strings(mixed_space)
@@ -61,8 +62,8 @@ def test_conditionals(kind, mixed_space):
 
 @kinds
 def test_later_values_do_not_touch_earlier_conditionals(kind, mixed_space):
-    """Exactly so from the table of scores; else up to rounding, as the shift that keeps the softmax
-    in range may come from a hidden score. Gradients are exactly 0 in any form, which comes below."""
+    """Exactly so from the table of scores; else up to rounding, as the shift that keeps a softmax
+    in range may come from a hidden score. Gradients are exactly 0 in any form; that comes below."""
     exact = kind["form"] == "factorised" and kind["blocks"] == 1
     policy, strings = make_policy(mixed_space, **kind), all_strings(mixed_space)
     others = strings[np.random.default_rng(0).permutation(len(strings))]
@@ -112,7 +113,9 @@ def test_later_decisions_have_gradient_exactly_zero_on_earlier_conditionals(kind
 
 def test_the_order_counts(mixed_space):
     policy, strings = make_policy(mixed_space), all_strings(mixed_space)
-    first, second = (policy.forward(strings, tile(o, len(strings)))[0] for o in all_orders(N)[[0, 9]])
+    first, second = (
+        policy.forward(strings, tile(o, len(strings)))[0] for o in all_orders(N)[[0, 9]]
+    )
     assert np.abs(first - second).min() > 1e-6
 
 
@@ -124,6 +127,7 @@ def test_a_batch_is_its_strings(mixed_space):
 
 
 # ------------------------------------------------------------------- against independent autograd
+
 
 def test_the_oracle_differentiates():
     pytest.importorskip("autograd")
@@ -172,6 +176,7 @@ def test_values_in_any_space(cardinalities, B, blocks, d, attention, form, seed)
 
 # -------------------------------------------------------------------------- both forms, both types
 
+
 @pytest.mark.parametrize("scales", [{"heads": 1.0}, {"heads": 1.0, "attention": 60.0}], ids=str)
 @pytest.mark.parametrize("attention", ["additive", "dot"])
 @pytest.mark.parametrize("M", [1, 2, 3])
@@ -213,7 +218,7 @@ def test_float32_is_float64_with_fewer_digits(kind, mixed_space):
 
 
 def test_the_cost_rule():
-    """Tables of thousands of values are not built for a small batch; the paper's setting factorises."""
+    """No tables of thousands of values for a small batch; the paper's setting factorises."""
     assert factorised_pays(B=64, N=26, P=57, a=45, d=45, blocks=1)
     assert factorised_pays(B=10, N=26, P=57, a=36, d=36, blocks=1)
     assert not factorised_pays(B=10, N=10, P=10_000, a=36, d=36, blocks=1)
@@ -256,6 +261,7 @@ def test_what_does_not_exist_gets_no_gradient(mixed_space):
 
 # ------------------------------------------------------------------------------------ the start
 
+
 def test_the_default_start_is_nearly_uniform():
     space = CategoricalSpace([f"h{i}" for i in range(10)], [3] * 10)
     strings = space.sample(500, np.random.default_rng(0))
@@ -269,7 +275,13 @@ def test_the_default_start_is_nearly_uniform():
 def test_start_scales_and_shapes():
     space = CategoricalSpace(["a", "b", "c"], [40, 50, 40], families=["x", "y", "x"])
     policy = MAADE(space, d=60, blocks=2, ff_width=70, attention_width=80, rng=0, dtype=np.float64)
-    shapes = {"q": (3, 60), "V.x": (40, 60), "V.y": (50, 60), "W_out": (3, 60, 50), "b_out": (3, 50)}
+    shapes = {
+        "q": (3, 60),
+        "V.x": (40, 60),
+        "V.y": (50, 60),
+        "W_out": (3, 60, 50),
+        "b_out": (3, 50),
+    }
     for m in (1, 2):
         block = {"W_q": (60, 80), "W_k": (60, 80), "b_a": (80,), "w_a": (80,), "W1": (60, 70)}
         block |= {"b1": (70,), "W2": (70, 60), "b2": (60,)}
@@ -306,8 +318,16 @@ GOOD_ACTIONS, GOOD_ORDERS = np.zeros((2, N), dtype=int), tile(np.arange(N), 2)
         (np.zeros((2, 5), dtype=int), GOOD_ORDERS, "5 columns, the space has 4"),
         (np.zeros(N, dtype=int), GOOD_ORDERS[0], r"use actions\[None\]"),
         (np.zeros((0, N), dtype=int), np.zeros((0, N), dtype=int), "no string"),
-        (GOOD_ACTIONS, [[0, 1, 2, 3], [0, 1, 2, 2]], r"row 1 of orders, \[0, 1, 2, 2\], is no perm"),
-        (GOOD_ACTIONS, [[0, 1, 2, 4], [0, 1, 2, 3]], "row 0 of orders.*is no permutation of 0 ... 3"),
+        (
+            GOOD_ACTIONS,
+            [[0, 1, 2, 3], [0, 1, 2, 2]],
+            r"row 1 of orders, \[0, 1, 2, 2\], is no perm",
+        ),
+        (
+            GOOD_ACTIONS,
+            [[0, 1, 2, 4], [0, 1, 2, 3]],
+            "row 0 of orders.*is no permutation of 0 ... 3",
+        ),
         (GOOD_ACTIONS, [[0, 1, 2, 3], [0, 1, 2, -1]], "row 1 of orders"),
         (GOOD_ACTIONS, GOOD_ORDERS.astype(float), "orders must be integers.*float64"),
         (GOOD_ACTIONS, GOOD_ORDERS[:1], r"orders has shape \(1, 4\), but actions \(2, 4\)"),
@@ -330,7 +350,9 @@ def test_orders_are_inverted():
 def test_bad_upstream_gradients(mixed_space):
     policy = make_policy(mixed_space)
     _, cache = policy.forward(GOOD_ACTIONS, GOOD_ORDERS)
-    with pytest.raises(ValueError, match=r"dlog_prob has shape \(3,\), but the batch has 2 strings"):
+    with pytest.raises(
+        ValueError, match=r"dlog_prob has shape \(3,\), but the batch has 2 strings"
+    ):
         policy.backward(np.ones(3), cache)
     for shape in ((N, 4), (2, N, 1), (1, N, 4)):
         with pytest.raises(ValueError, match=r"dconditionals has shape .*expected \(2, 4, 4\)"):

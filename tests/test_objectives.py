@@ -17,8 +17,12 @@ FORWARDS, BACKWARDS = [0, 1, 2], [2, 1, 0]
 def policy(request, tiny_space):
     """A policy with few parameters, so that each can take its own complex step."""
     return make_policy(
-        tiny_space, blocks=request.param, d=2, ff_width=2, attention_width=2,
-        init_scales={"heads": 2.0}
+        tiny_space,
+        blocks=request.param,
+        d=2,
+        ff_width=2,
+        attention_width=2,
+        init_scales={"heads": 2.0},
     )
 
 
@@ -41,6 +45,7 @@ def close(found, expected):
 
 
 # ---------------------------------------------------------------------------------- by hand
+
 
 def test_reinforce_by_hand():
     loss, dlog_prob = objectives.reinforce(np.array([-1.0, -2.0]), np.array([2.0, -3.0]))
@@ -108,12 +113,18 @@ def test_the_log_ratio_is_bounded(form, sign, dtype):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda o: o.reinforce(np.zeros(2), np.zeros(3)), r"advantage has shape \(3,\), but log_prob"),
+        (
+            lambda o: o.reinforce(np.zeros(2), np.zeros(3)),
+            r"advantage has shape \(3,\), but log_prob",
+        ),
         (lambda o: o.reinforce(np.zeros((2, 1)), np.zeros((2, 1))), r"log_prob has shape \(2, 1\)"),
         (lambda o: o.reinforce(np.zeros(0), np.zeros(0)), "B at least 1"),
         (lambda o: o.ppo(np.zeros(2), np.zeros(1), np.zeros(2)), r"old_log_prob has shape \(1,\)"),
         (lambda o: o.ppo(np.zeros(2), np.zeros(2), np.zeros((2, 2))), "advantage has shape"),
-        (lambda o: o.ppo(np.zeros(2), np.zeros(2), np.zeros(2), epsilon=0), "epsilon is 0; it must"),
+        (
+            lambda o: o.ppo(np.zeros(2), np.zeros(2), np.zeros(2), epsilon=0),
+            "epsilon is 0; it must",
+        ),
         (lambda o: o.ppo(np.zeros(2), np.zeros(2), np.zeros(2), epsilon=np.nan), "epsilon is nan"),
         (lambda o: o.ppo(np.zeros(2), np.zeros(2), np.zeros(2), form="new"), "form is 'new'"),
         (lambda o: o.entropy(*[None] * 5, form="none"), "form is 'none'; choose 'full'"),
@@ -125,6 +136,7 @@ def test_bad_input(call, message):
 
 
 # ---------------------------------------------------------------- REINFORCE, over all strings
+
 
 @pytest.mark.parametrize("baseline", [0.0, 0.7])
 def test_reinforce_is_unbiased_whatever_the_baseline(baseline, policy, strings, rewards):
@@ -170,6 +182,7 @@ def test_what_resampling_invalid_strings_does(policy, strings, rewards, tiny_spa
 
 # ------------------------------------------------------------------- entropy, over all strings
 
+
 def exact_entropy(policy, strings, order):
     log_prob = log_probs_of(policy, strings, order)
     return -(np.exp(log_prob) * log_prob).sum()
@@ -198,8 +211,11 @@ def expectation(policy, strings, orders, form):
     return loss, gradient
 
 
-BATCHES = {"one string": [FORWARDS], "two strings": [FORWARDS, FORWARDS],
-           "two orders": [FORWARDS, BACKWARDS]}
+BATCHES = {
+    "one string": [FORWARDS],
+    "two strings": [FORWARDS, FORWARDS],
+    "two orders": [FORWARDS, BACKWARDS],
+}
 
 
 @pytest.mark.parametrize("orders", BATCHES.values(), ids=BATCHES)

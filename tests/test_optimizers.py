@@ -18,7 +18,9 @@ SHAPES = {"w": (3, 2), "b": (4,), "scalar": ()}
 def problem(seed=0, steps=8, dtype=np.float64):
     """Parameters and the gradients of some steps, of very different sizes."""
     rng = np.random.default_rng(seed)
-    params = {name: np.asarray(rng.normal(size=shape), dtype=dtype) for name, shape in SHAPES.items()}
+    params = {
+        name: np.asarray(rng.normal(size=shape), dtype=dtype) for name, shape in SHAPES.items()
+    }
     grads = [
         {
             name: np.asarray(10.0 ** rng.integers(-4, 3) * rng.normal(size=shape), dtype=dtype)
@@ -46,6 +48,7 @@ def same(found, expected, rtol=1e-12):
 
 # ----------------------------------------------------------------------------------- references
 
+
 def adam_reference(params, grads, rate=1e-3, beta1=0.9, beta2=0.999, epsilon=1e-8):
     """Algorithm 1 of Kingma and Ba, one number at a time."""
     found = {}
@@ -63,25 +66,36 @@ def adam_reference(params, grads, rate=1e-3, beta1=0.9, beta2=0.999, epsilon=1e-
     return found
 
 
-ADAMS = [{}, {"learning_rate": 0.1, "beta1": 0.5, "beta2": 0.9, "epsilon": 1e-2},
-         {"learning_rate": 0.02, "beta1": 0.0, "beta2": 0.0}]
+ADAMS = [
+    {},
+    {"learning_rate": 0.1, "beta1": 0.5, "beta2": 0.9, "epsilon": 1e-2},
+    {"learning_rate": 0.02, "beta1": 0.0, "beta2": 0.0},
+]
 
 
 @pytest.mark.parametrize("settings", ADAMS, ids=str)
 def test_adam(settings):
     params, grads = problem()
     names = {"rate" if key == "learning_rate" else key: value for key, value in settings.items()}
-    same(run(optimizers.Adam(copy(params), **settings), grads), adam_reference(params, grads, **names))
+    same(
+        run(optimizers.Adam(copy(params), **settings), grads),
+        adam_reference(params, grads, **names),
+    )
 
 
 @pytest.mark.parametrize("settings", ADAMS, ids=str)
 def test_adam_is_pytorch_s(settings):
     torch = pytest.importorskip("torch")
     params, grads = problem()
-    theirs = {k: torch.tensor(v, dtype=torch.float64, requires_grad=True) for k, v in params.items()}
+    theirs = {
+        k: torch.tensor(v, dtype=torch.float64, requires_grad=True) for k, v in params.items()
+    }
     how = {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, **settings}
     optimizer = torch.optim.Adam(
-        theirs.values(), lr=how["learning_rate"], betas=(how["beta1"], how["beta2"]), eps=how["epsilon"]
+        theirs.values(),
+        lr=how["learning_rate"],
+        betas=(how["beta1"], how["beta2"]),
+        eps=how["epsilon"],
     )
     for step in grads:
         for name, tensor in theirs.items():
@@ -94,7 +108,7 @@ def test_adam_is_pytorch_s(settings):
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 def test_sgd(momentum):
     params, grads = problem()
-    expected, velocity = copy(params), {name: 0.0 for name in params}
+    expected, velocity = copy(params), dict.fromkeys(params, 0.0)
     for step in grads:
         for name in params:
             velocity[name] = momentum * velocity[name] + step[name]
@@ -203,6 +217,7 @@ def test_bad_settings(make, message):
 
 # --------------------------------------------------------------------------- the stored trajectory
 
+
 @pytest.mark.parametrize("blocks", [1, 2])
 def test_the_stored_trajectory(blocks):
     stored = json.loads(make_golden.PATH.read_text(encoding="utf-8"))[f"blocks={blocks}"]
@@ -213,7 +228,7 @@ def test_the_stored_trajectory(blocks):
 
 @pytest.mark.parametrize("blocks", [1, 2])
 def test_the_stored_trajectory_is_right(blocks):
-    """Its first losses by autograd of the equations and the Adam above, none of it the package's."""
+    """Its first losses by autograd of the equations and the Adam above, without the package."""
     value_and_grad = pytest.importorskip("autograd").value_and_grad
     stored = json.loads(make_golden.PATH.read_text(encoding="utf-8"))[f"blocks={blocks}"]
     policy, actions, orders, advantage = make_golden.problem(blocks)

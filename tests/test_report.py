@@ -139,6 +139,7 @@ def test_one_line_where_the_signal_is_the_result():
     ],
 )
 def test_the_kind_of_table_is_stated(kind, word):
+    assert not any("results" in text for text in texts(draw(make_run(20))))  # nothing is claimed
     ax = draw(make_run(20), kind=kind)
     assert any(word in text for text in texts(ax))
     if kind == "surrogate":

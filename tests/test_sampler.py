@@ -13,12 +13,12 @@ from maade_np.spaces import CategoricalSpace
 N = 4  # of mixed_space
 # With fixed seeds a right sampler passes for ever; one in 10,000 would be unlucky at the first run.
 P_VALUE = 1e-4
-DRAWS = 20_000
+BATCH, BATCHES = 300, 60
 
 ORDERS = {
     "shared": all_orders(N)[[17]],
     "few, grouped": all_orders(N)[[17, 3, 8]],
-    "own": all_orders(N),
+    "own": all_orders(N)[::4],  # six orders are too many to be grouped in a batch of 300
 }
 PATHS = {
     **{name: {"form": "factorised", "orders": name} for name in ORDERS},
@@ -31,33 +31,29 @@ EXTREME = {"heads": 2.0, "attention": 60.0}
 
 
 def draw_orders(name, rng, batch):
-    orders = ORDERS[name]
-    if name != "own":
-        return orders[rng.integers(len(orders), size=batch)]
-    return random_orders(batch, N, rng)
+    return ORDERS[name][rng.integers(len(ORDERS[name]), size=batch)]
 
 
-def code_of(actions, space):
-    return np.ravel_multi_index(tuple(actions.T), tuple(space.cardinalities))
-
-
-def density(policy, orders, temperature=1.0):
-    """Exact probability of every string, averaged over a set of orders, by enumeration."""
+def density(policy, order, temperature=1.0):
+    """Exact probability of every string in one order, by enumeration."""
     strings = all_strings(policy.space)
-    total = np.zeros(len(strings))
-    for order in orders:
-        log_probs = policy.conditionals(strings, tile(order, len(strings))) / temperature
-        log_probs -= np.log(np.exp(log_probs).sum(axis=2, keepdims=True))
-        chosen = np.take_along_axis(log_probs, strings[:, :, None], axis=2)
-        total += np.exp(chosen.sum(axis=(1, 2)))
-    assert total.sum() == pytest.approx(len(orders))
-    return total / len(orders)
+    log_probs = policy.conditionals(strings, tile(order, len(strings))) / temperature
+    log_probs -= np.log(np.exp(log_probs).sum(axis=2, keepdims=True))
+    chosen = np.take_along_axis(log_probs, strings[:, :, None], axis=2)
+    probs = np.exp(chosen.sum(axis=(1, 2)))
+    assert probs.sum() == pytest.approx(1)
+    return probs
 
 
-def p_value(policy, orders, actions, temperature=1.0):
-    distinct = np.unique(orders, axis=0) if len(orders) > 1 else orders
-    counts = np.bincount(code_of(actions, policy.space), minlength=24)
-    return chi_square_p(counts, len(actions) * density(policy, distinct, temperature))
+def draw_counts(policy, orders, rng, temperature):
+    """How often each string came in each order."""
+    counts = np.zeros((len(orders), 24), dtype=int)
+    for _ in range(BATCHES):
+        which = rng.integers(len(orders), size=BATCH)
+        actions, _ = policy.sample(BATCH, orders[which], rng, temperature)
+        string = np.ravel_multi_index(tuple(actions.T), tuple(policy.space.cardinalities))
+        np.add.at(counts, (which, string), 1)
+    return counts
 
 
 @pytest.mark.parametrize("extreme", [False, True], ids=["ordinary", "extreme"])
@@ -65,15 +61,37 @@ def p_value(policy, orders, actions, temperature=1.0):
 @pytest.mark.parametrize("path", PATHS)
 def test_strings_have_the_density(path, temperature, extreme, mixed_space):
     settings = dict(PATHS[path])
-    name = settings.pop("orders")
-    scales = EXTREME if extreme else {"heads": 2.0}
+    orders = ORDERS[settings.pop("orders")]
+    scales = EXTREME if extreme else {"heads": 2.0, "V": 2.0, "attention": 2.0}
     policy = make_policy(mixed_space, rng=3, init_scales=scales, **settings)
-    rng = np.random.default_rng(len(path))
-    orders = draw_orders(name, rng, DRAWS)
-    actions, _ = policy.sample(DRAWS, orders, rng, temperature)
-    assert p_value(policy, ORDERS[name], actions, temperature) > P_VALUE
-    # the check has teeth: another temperature is told apart
-    assert p_value(policy, ORDERS[name], actions, 1.3 * temperature) < 1e-12
+    counts = draw_counts(policy, orders, np.random.default_rng(len(path)), temperature)
+
+    def p_value(policy, temperature, orders=orders):
+        densities = np.array([density(policy, order, temperature) for order in orders])
+        expected = densities * BATCH * BATCHES / len(orders)
+        return chi_square_p(counts.ravel(), expected.ravel())
+
+    assert p_value(policy, temperature) > P_VALUE
+    # the check has teeth: another temperature, the reverse orders, uniform attention are told apart
+    assert p_value(policy, 1.3 * temperature) < 1e-6
+    assert p_value(policy, temperature, orders[:, ::-1]) < 1e-6
+    flattened = {k: v * (not k.endswith(("W_q", "W_k", "b_a"))) for k, v in policy.params.items()}
+    assert p_value(policy.with_params(flattened), temperature) < 1e-6
+
+
+@pytest.mark.parametrize("name", ORDERS)
+def test_which_path_the_orders_take(name, mixed_space, monkeypatch):
+    policy, taken = make_policy(mixed_space), []
+    for path in ("_sample_group", "_sample_own_orders"):
+        original = getattr(maade_sampler, path)
+        monkeypatch.setattr(
+            maade_sampler, path, lambda *a, f=original, p=path: taken.append(p) or f(*a)
+        )
+    policy.sample(
+        BATCH, draw_orders(name, np.random.default_rng(0), BATCH), np.random.default_rng(1)
+    )
+    groups = {"shared": 1, "few, grouped": 3}
+    assert taken == (["_sample_group"] * groups.get(name, 0) or ["_sample_own_orders"])
 
 
 def test_the_extreme_policy_is_beyond_the_shared_shift(mixed_space):
@@ -81,7 +99,6 @@ def test_the_extreme_policy_is_beyond_the_shared_shift(mixed_space):
     tables = maade_sampler.make_tables(policy)
     assert tables.weights is None
     assert np.ptp(tables.scores, axis=1).max() > 3 * SAFE_RANGE
-    assert np.exp(density(policy, ORDERS["shared"])).min() > 0
 
 
 @pytest.mark.parametrize("extreme", [False, True], ids=["ordinary", "extreme"])
@@ -146,8 +163,12 @@ def test_a_shared_order_may_be_given_once(mixed_space):
 
 def test_strings_are_in_range_and_on_the_host(mixed_space):
     policy = make_policy(mixed_space, blocks=2, init_scales={"heads": 30.0})
-    actions, _ = policy.sample(500, random_orders(500, N, np.random.default_rng(0)),
-                               np.random.default_rng(1), temperature=100.0)
+    actions, _ = policy.sample(
+        500,
+        random_orders(500, N, np.random.default_rng(0)),
+        np.random.default_rng(1),
+        temperature=100.0,
+    )
     assert actions.dtype == np.int64
     assert (mixed_space.check(actions) == actions).all()
     assert (actions.max(axis=0) == mixed_space.cardinalities - 1).all()
@@ -161,7 +182,9 @@ def test_a_space_of_one_point():
         assert (actions == 0).all()
         assert (log_prob == 0).all()
         _, cache = policy.forward(actions, tile([1, 0], 3))
-        assert all((gradient == 0).all() for gradient in policy.backward(np.ones(3), cache).values())
+        assert all(
+            (gradient == 0).all() for gradient in policy.backward(np.ones(3), cache).values()
+        )
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,7 @@ def test_sample_is_uniform_over_valid_points() -> None:
     counts = [np.count_nonzero(drawn == cell) for cell in space.identity(valid)]
     assert sum(counts) == 15 * 400
     assert stats.chisquare(counts).pvalue > 1e-3
+    assert abs((drawn[1:] == drawn[:-1]).mean() - 1 / 15) < 0.02
 
 
 def test_sample_repeats_with_its_generator() -> None:

@@ -81,7 +81,7 @@ def agreement(blocks: int, kind: str, scale: float, rng: np.random.Generator) ->
         result = log_prob, gradients, peer.numpy_params()
         if not first:
             first = result
-            if not all(np.any(gradients[key]) for key in params):
+            if scale == 1 and not all(np.any(gradients[key]) for key in params):
                 return {f"{name}: a gradient is zero throughout": float("inf")}
         whole = max(float(np.abs(gradient).max()) for gradient in first[1].values())
         sizes = None, (None if scale == 1 else whole), None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import jax
@@ -173,8 +172,7 @@ class JaxFactorisedMAADE(JaxMAADE):
     """One block, with our factorised attention: a score for each (i, (j, value)), not each string.
 
     ``fold=True`` also multiplies the key table by W1 and the heads by W2 beforehand. A batch that
-    shares its order is compiled apart from one in which each string has its own; the sampler is
-    factorised for a shared order, and the textbook's otherwise.
+    shares its order is compiled apart from one in which each string has its own.
     """
 
     def __init__(self, params: Mapping[str, np.ndarray], cardinalities: Sequence[int],
@@ -237,38 +235,32 @@ class JaxFactorisedMAADE(JaxMAADE):
                 self._bias(p) + p["block1.b2"] @ p["W_out"])
 
     def _sample(self, p: Params, batch_size: int, columns: Array, key: Array) -> Array:
-        if columns.shape[1] != 1:
-            return super()._sample(p, batch_size, columns, key)
-        scores, _ = self._tables(p)
-        safe = -0.9 * float(np.log(np.finfo(scores.dtype).tiny))
-        return jax.lax.cond(
-            jnp.max(scores.max(1) - scores.min(1)) < safe,
-            partial(self._sample_by_product, batch_size=batch_size),
-            lambda *args: super(JaxFactorisedMAADE, self)._sample(args[0], batch_size, *args[1:]),
-            p, columns, key)
-
-    def _sample_by_product(self, p: Params, columns: Array, key: Array,
-                           batch_size: int) -> Array:
+        """A softmax over the pairs chosen so far, safe for any scores, then a product."""
         scores, keys = self._tables(p)
-        order, (size, width) = columns[:, 0], self.layout.exists.shape
-        weight = jnp.exp(scores - scores.max(1, keepdims=True))
-        keys = jnp.concatenate([keys, jnp.ones_like(keys[:, :1])], 1)
         start, head, bias = self._head_tables(p)
+        size, width = self.layout.exists.shape
         noise = jax.random.gumbel(key, (size, batch_size, width), keys.dtype)
         offset = jnp.asarray(self.layout.pair_offset)
         numbers = jnp.arange(self.layout.pairs)
+        shared = columns.shape[1] == 1
 
-        def decide(chosen: Array, step: tuple[Array, Array, Array]) -> tuple[Array, Array]:
-            t, i, gumbel = step
-            context = chosen @ (weight[i][:, None] * keys)
-            x = start[i] + context[:, :-1] / (context[:, -1:] + (t == 0))
+        def decide(chosen: Array, step: tuple[Array, Array]) -> tuple[Array, Array]:
+            i, gumbel = step                                      # i is (1,) or (B,)
+            masked = jnp.where(chosen, scores[i], -jnp.inf)
+            highest = jnp.maximum(masked.max(1, keepdims=True), jnp.finfo(keys.dtype).min)
+            weight = jnp.exp(masked - highest)
+            total = weight.sum(1, keepdims=True)
+            x = start[i] + weight @ keys / jnp.where(total > 0, total, 1)
             h = jnp.tanh(x) if self.fold else self._feed_forward(p, 1, x)
-            choice = jnp.argmax(h @ head[i] + bias[i] + gumbel, -1)
-            return chosen + (numbers == (offset[i] + choice)[:, None]), choice
+            logits = h @ head[i[0]] if shared else jnp.einsum("bd,bde->be", h, head[i])
+            choice = jnp.argmax(logits + bias[i] + gumbel, -1)
+            return chosen | (numbers == (offset[i] + choice)[:, None]), choice
 
-        chosen = jnp.zeros((batch_size, self.layout.pairs), keys.dtype)
-        _, choices = jax.lax.scan(decide, chosen, (jnp.arange(size), order, noise))
-        return choices[jnp.argsort(order)].T
+        chosen = jnp.zeros((batch_size, self.layout.pairs), bool)
+        _, choices = jax.lax.scan(decide, chosen, (columns, noise))
+        columns = jnp.broadcast_to(columns, choices.shape)
+        return jnp.put_along_axis(jnp.zeros_like(choices.T), columns.T, choices.T, 1,
+                                  inplace=False)
 
 
 def _steps(orders: np.ndarray) -> np.ndarray:

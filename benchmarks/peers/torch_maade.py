@@ -263,42 +263,43 @@ class TorchFactorisedMAADE(TorchMAADE):
         return ((weights * visible) @ functional.embedding(pairs, keys)).transpose(0, 1)
 
     def _head(self, context: Tensor) -> Tensor:
+        start, head, bias = (part.unsqueeze(1) for part in self._head_tables())
+        return torch.baddbmm(bias, self._hidden(start + context), head.squeeze(1))
+
+    def _head_tables(self) -> tuple[Tensor, Tensor, Tensor]:
+        """What the context is added to (N, d), and the heads' weights and biases."""
         p = self.params
         if not self.fold:
-            h = self._feed_forward(1, p["q"].unsqueeze(1) + context)
-            return torch.baddbmm(self._bias().unsqueeze(1), h, p["W_out"])
-        start = p["q"] @ p["block1.W1"] + p["block1.b1"]
-        head = p["block1.W2"] @ p["W_out"]
-        bias = self._bias() + p["block1.b2"] @ p["W_out"]
-        return torch.baddbmm(bias.unsqueeze(1), torch.tanh(start.unsqueeze(1) + context), head)
+            return p["q"], p["W_out"], self._bias()
+        return (p["q"] @ p["block1.W1"] + p["block1.b1"], p["block1.W2"] @ p["W_out"],
+                self._bias() + p["block1.b2"] @ p["W_out"])
+
+    def _hidden(self, x: Tensor) -> Tensor:
+        return torch.tanh(x) if self.fold else self._feed_forward(1, x)
 
     def _sample_cached(self, batch_size: int, orders: np.ndarray, noise: Tensor) -> Tensor:
         shared = shared_order(orders)
-        if shared is None:
-            return super()._sample_cached(batch_size, orders, noise)
-        step = steps_of(shared)
-        # pairs in the order of the steps, so that a step multiplies what is decided, no more
-        by_step = np.argsort(step[self.layout.pair_position], kind="stable")
-        scores, keys = self._tables(torch.from_numpy(by_step))
-        weight = self._exponentials(scores)
-        if weight is None:
-            return super()._sample_cached(batch_size, orders, noise)
-        column = torch.as_tensor(shared)
-        keys = torch.cat([keys, torch.ones_like(keys[:, :1])], 1)
-        table = weight[column].unsqueeze(2) * keys
-        choices = self._walk(batch_size, column, table, noise)
-        return choices[torch.as_tensor(step)].T
+        if shared is not None:
+            step = steps_of(shared)
+            # pairs in the order of the steps, so that a step multiplies what is decided, no more
+            by_step = np.argsort(step[self.layout.pair_position], kind="stable")
+            scores, keys = self._tables(torch.from_numpy(by_step))
+            weight = self._exponentials(scores)
+            if weight is not None:
+                column = torch.as_tensor(shared)
+                keys = torch.cat([keys, torch.ones_like(keys[:, :1])], 1)
+                table = weight[column].unsqueeze(2) * keys
+                choices = self._walk_by_product(batch_size, column, table, noise)
+                return choices[torch.as_tensor(step)].T
+        columns = torch.as_tensor(np.broadcast_to(orders, (batch_size, self.layout.size)).copy())
+        choices = self._walk_by_softmax(columns.T, noise)
+        return torch.empty_like(columns).scatter_(1, columns, choices.T)
 
-    def _walk(self, batch_size: int, column: Tensor, table: Tensor, noise: Tensor) -> Tensor:
+    def _walk_by_product(self, batch_size: int, column: Tensor, table: Tensor,
+                         noise: Tensor) -> Tensor:
         """Choices (N, B) step by step; ``table`` (N, P, d + 1) ends in the weights' own column."""
-        p = self.params
-        if self.fold:
-            start = (p["q"] @ p["block1.W1"] + p["block1.b1"])[column]
-            head = (p["block1.W2"] @ p["W_out"])[column]
-            bias = (self._bias() + (p["block1.b2"] @ p["W_out"]))[column].unsqueeze(1) + noise
-        else:
-            start, head = p["q"][column], p["W_out"][column]
-            bias = self._bias()[column].unsqueeze(1) + noise
+        start, head, bias = (part[column] for part in self._head_tables())
+        bias = bias.unsqueeze(1) + noise
         chosen = table.new_zeros((batch_size, self.layout.pairs))
         choices = torch.empty((self.layout.size, batch_size), dtype=torch.int64)
         decided = 0
@@ -307,8 +308,24 @@ class TorchFactorisedMAADE(TorchMAADE):
             if t > 0:
                 context = chosen[:, :decided] @ table[t, :decided]
                 x = torch.addcdiv(x, context[:, :-1], context[:, -1:])
-            h = torch.tanh(x) if self.fold else self._feed_forward(1, x)
-            torch.argmax(torch.addmm(bias[t], h, head[t]), -1, out=choices[t])
+            torch.argmax(torch.addmm(bias[t], self._hidden(x), head[t]), -1, out=choices[t])
             chosen[:, decided:decided + cardinality].scatter_(1, choices[t].unsqueeze(1), 1.0)
             decided += cardinality
+        return choices
+
+    def _walk_by_softmax(self, columns: Tensor, noise: Tensor) -> Tensor:
+        """Choices (N, B) for any orders and any scores: a softmax over the pairs chosen so far."""
+        scores, keys = self._tables()
+        scores, offset = scores[columns], self.pair_offset[columns].unsqueeze(2)
+        start, head, bias = (part[columns] for part in self._head_tables())
+        bias = (bias + noise).unsqueeze(2)
+        hidden_from = torch.full_like(scores[0], -torch.inf)
+        choices = torch.empty(columns.shape, dtype=torch.int64)
+        for t in range(len(columns)):
+            x = start[t]
+            if t > 0:
+                x = torch.addmm(x, (scores[t] + hidden_from).softmax(-1), keys)
+            logits = torch.baddbmm(bias[t], self._hidden(x).unsqueeze(1), head[t])
+            torch.argmax(logits.squeeze(1), -1, out=choices[t])
+            hidden_from.scatter_(1, offset[t] + choices[t].unsqueeze(1), 0.0)
         return choices

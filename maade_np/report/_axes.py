@@ -59,8 +59,10 @@ KINDS = {
 }
 
 
-def scale_of(kind: str) -> Scale:
+def scale_of(kind: str | None) -> Scale:
     """Return the scale of a kind of table, or raise a ValueError that lists the kinds."""
+    if kind is None:
+        return Scale("", "", "error (%)")
     if kind not in KINDS:
         raise ValueError(f"the kind of table is {kind!r}: it must be one of {', '.join(KINDS)}")
     return KINDS[kind]
@@ -158,7 +160,7 @@ def clean_axes(ax: Axes) -> None:
 
 
 def write_heading(
-    ax: Axes, title: str, lines: Sequence[str], tag: tuple[str, str] | None, lift: float = 8.0
+    ax: Axes, title: str, lines: Sequence[str], tag: tuple[str, str], lift: float = 8.0
 ) -> None:
     """Write a title, a coloured tag beside it and lines of small print above the axes.
 
@@ -168,8 +170,8 @@ def write_heading(
     title : str
     lines : sequence of str
         Small print under the title, from top to bottom.
-    tag : (str, str) or None
-        Text and colour of the tag.
+    tag : (str, str)
+        Text and colour of the tag; no text, no tag.
     lift : float, optional
         Points between the axes and the lowest line.
     """
@@ -189,16 +191,16 @@ def write_heading(
 
     for row, line in enumerate(reversed(lines)):
         put(line, lift + 14 * row, fontsize=9, color=st.MUTED)
-    text, colour = tag or ("", "")
+    text, colour = tag
     figure: Any = ax.figure
     room = figure.get_figwidth() * (1 - ax.get_position().x0) - 0.1
     wanted = st.text_width(title, 13, bold=True)
-    spared = st.text_width(text, 8.5, bold=True) + 0.3 if tag else 0.0
+    spared = st.text_width(text, 8.5, bold=True) + 0.3 if text else 0.0
     size = 13 * min(1.0, (room - spared) / max(wanted, 1e-9)) if room > spared else 6.0
     heading = put(
         title, lift + 14 * len(lines) + 4, fontsize=max(size, 6.0), fontweight="bold", color=st.INK
     )
-    if tag is not None:
+    if text:
         ax.annotate(
             text,
             (1, 0.5),

@@ -75,7 +75,7 @@ def draw_cell(
         for vertex, (centre, name) in enumerate(zip(layout.centres, names, strict=True)):
             _draw_box(ax, vertex, centre, name, scale)
         if title:
-            write_heading(ax, heading, lines, None, lift=12)
+            write_heading(ax, heading, lines, ("", ""), lift=12)
     return ax
 
 
@@ -156,7 +156,7 @@ def draw_point(
             ax.text(left + 0.03, middle, name, va="center", color=st.MUTED)
             ax.text(left + width - 0.03, middle, value, va="center", ha="right", fontweight="bold")
         if title:
-            write_heading(ax, heading, lines, None, lift=12)
+            write_heading(ax, heading, lines, ("", ""), lift=12)
     return ax
 
 

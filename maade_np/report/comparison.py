@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 DASHES = ("-", "--", "-.", ":")
+LABEL_WIDTH = 1.38  # inches, right of the axes
 
 
 def draw_comparison(
@@ -37,7 +37,7 @@ def draw_comparison(
     optimum: float | None = None,
     title: str = "",
     lines: Sequence[str] = (),
-    kind: str = "real",
+    kind: str | None = None,
     highlight: str | None = "remaade",
     x_scale: str = "linear",
 ) -> Axes:
@@ -100,7 +100,7 @@ def draw_comparison(
                 track["low"],
                 track["high"],
                 color=ink,
-                alpha=0.16,
+                alpha=0.13,
                 linewidth=0,
                 zorder=3,
                 gid=f"band-{name}",
@@ -116,7 +116,7 @@ def draw_comparison(
             )
             known = finite(track["mean"])
             if known.size:
-                shown = textwrap.fill(SEARCHER_NAMES.get(name, name), 21)
+                shown = st.wrapped(SEARCHER_NAMES.get(name, name), 9, LABEL_WIDTH)
                 end = float(known[-1])
                 labels.append((end, f"{shown}\n{scale.text(end)}", ink))
         label_ends(ax, labels)

@@ -59,7 +59,7 @@ def draw_run(
     optimum: float | None = None,
     title: str = "",
     lines: Sequence[str] = (),
-    kind: str = "real",
+    kind: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw one search from plain arrays; :func:`draw_curve` takes them from a result.
@@ -80,8 +80,8 @@ def draw_run(
     lines : sequence of str, optional
         Small print under the title.
     kind : {"real", "surrogate", "toy", "objective"}, optional
-        Where the results come from; the picture says so. With "objective" the values are drawn as
-        they are and may be any numbers.
+        Where the results come from, which the picture then states; None claims nothing. With
+        "objective" the values are drawn as they are and may be any numbers.
     ax : matplotlib.axes.Axes, optional
         Drawn into if given; it needs room at its right side and above.
 

@@ -157,3 +157,15 @@ def text_width(text: str, size: float, bold: bool = False) -> float:
     font.set_size(size, 72.0)
     font.set_text(text)
     return font.get_width_height()[0] / 64.0 / 72.0
+
+
+def wrapped(text: str, size: float, room: float) -> str:
+    """Break text of `size` points at spaces, so that no line is wider than `room` inches."""
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and text_width(longer, size) <= room:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return "\n".join(lines)

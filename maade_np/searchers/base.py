@@ -152,6 +152,8 @@ class Searcher:
             Nothing of the call is taken then.
         """
         ids = proposals.ids if isinstance(proposals, Proposals) else np.asarray(proposals)
+        if ids.ndim != 1 or (len(ids) and ids.dtype.kind not in "iu"):
+            raise ValueError(f"ids must be integers of shape (n,), not {ids.dtype} {ids.shape}")
         rewards = check_rewards(rewards, len(ids))
         if not len(ids):
             return
@@ -161,8 +163,6 @@ class Searcher:
 
     def _split_open(self, ids: np.ndarray) -> tuple[Proposals, Proposals | None]:
         """Return the open proposals with these ids, and those that stay open."""
-        if ids.ndim != 1 or ids.dtype.kind not in "iu":
-            raise ValueError(f"ids must be integers of shape (n,), not {ids.dtype} {ids.shape}")
         waiting = np.empty(0, dtype=np.int64) if self._open is None else self._open.ids
         rows = np.searchsorted(waiting, ids)
         found = np.zeros(len(ids), dtype=bool)

@@ -196,8 +196,9 @@ def cell_representatives() -> np.ndarray:
 def enumerate_cells() -> np.ndarray:
     """Every cell once, int8 (423624, 26), in ascending order of the official module hash.
 
-    The strings are those of `cell_representatives`. The first call computes some 20 million MD5
-    digests, which takes seconds; the order is kept in `maade_np.files.cache_folder()`.
+    The strings are those of `cell_representatives`, which is there at once. The order takes 20
+    million MD5 digests, some ten seconds on one core, and is then kept in
+    `maade_np.files.cache_folder()`.
     """
     index, order = isomorphism_index(), cell_hashes().order
     return from_codes(index.edges[order], index.ops[order])

@@ -222,6 +222,7 @@ def curves(records: list[dict[str, Any]], budget: int, protocol: str, names: dic
         drawn,
         title=f"NAS-Bench-101, {budget:,} queries",
         lines=[f"{protocol} · {trials} trials · bands are 95 % bootstrap intervals of the mean"],
+        kind="real",
         highlight=list(drawn)[-1],
         x_scale="log",
     ).figure

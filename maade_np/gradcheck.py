@@ -298,7 +298,8 @@ def _directional(
     if any(grads[key].shape != at[key].shape for key in at):
         return {}
     terms = [(grads[key] * direction[key]).ravel() for key in at]
-    with np.errstate(invalid="ignore"):  # infinities of both signs make a NaN, which fails the check
+    # infinities of both signs make a NaN, which fails the check
+    with np.errstate(invalid="ignore"):
         analytic = float(sum(term.sum() for term in terms))
     # the terms may cancel, so the error is measured by their size
     size = float(np.sqrt(sum((term**2).sum() for term in terms))) or 1.0

@@ -238,3 +238,15 @@ for _name in ["neg", "pos", "abs", "invert"]:
 
 xp = StrictModule()
 backend.register(StrictArray, xp)
+
+
+def same(strict: Any, host: Any, rtol: float = 1e-12) -> None:
+    """Assert that a strict array has the numbers of a host array; dicts too."""
+    if isinstance(host, dict):
+        assert strict.keys() == host.keys()
+        for name in host:
+            same(strict[name], host[name], rtol)
+        return
+    assert isinstance(strict, StrictArray)
+    assert strict.dtype == host.dtype
+    np.testing.assert_allclose(xp.asnumpy(strict), host, rtol=rtol, atol=1e-14)

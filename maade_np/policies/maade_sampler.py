@@ -103,25 +103,23 @@ def _sample_group(
 ) -> None:
     """Decide the strings `rows`, which share `order`; fill their rows of `actions` and `logits`."""
     xp, layout = policy.xp, policy.layout
-    noise = noise[rows]
-    n, _, D = noise.shape
-    cardinalities, starts = layout.cardinalities, layout.starts
-    chosen = xp.zeros((n, layout.P), dtype=noise.dtype)
-    strings = xp.arange(n)
-    drawn = xp.empty((n, layout.N), dtype=layout.first.dtype)
-    z_all = xp.zeros((n, layout.N, D), dtype=noise.dtype)
+    # decisions first, so that every step works on contiguous rows
+    noise = xp.ascontiguousarray(noise[rows].transpose(1, 0, 2))
+    z = xp.empty_like(noise)
+    values = xp.empty(noise.shape[:2], dtype=layout.first.dtype)
+    chosen = xp.zeros((noise.shape[1], layout.P), dtype=noise.dtype)
+    strings = xp.arange(noise.shape[1])
     for t, i in enumerate(order.tolist()):
         pre = tables.base[i]
         if t:
             sums = chosen @ weighted[i]
-            pre = sums[:, :-1] / sums[:, -1:] + pre
-        z = xp.tanh(pre) @ tables.W[i] + tables.b[i]
-        z_all[:, i] = z
-        scaled = z if temperature == 1 else z / temperature
-        value = (scaled + noise[:, i])[:, : cardinalities[i]].argmax(axis=1)
-        drawn[:, i] = value
-        chosen[strings, value + starts[i]] = 1
-    actions[rows], logits[rows] = drawn, z_all
+            pre = sums[:, :-1] / sums[:, -1:]
+            pre += tables.base[i]
+        xp.add(xp.tanh(pre) @ tables.W[i], tables.b[i], out=z[i])
+        scaled = z[i] if temperature == 1 else z[i] / temperature
+        values[i] = (scaled + noise[i])[:, : layout.cardinalities[i]].argmax(axis=1)
+        chosen[strings, values[i] + layout.starts[i]] = 1
+    actions[rows], logits[rows] = values.T, z.transpose(1, 0, 2)
 
 
 def _sample_own_orders(

@@ -107,21 +107,21 @@ class NASBench101(Table):
         An ``.npz`` file without pickles, C rows (one a cell, in ascending order of the official
         hash), E training budgets:
 
-        ==================  ==================  ==============================================
-        key                 dtype, shape        meaning
-        ==================  ==================  ==============================================
-        ``format``          str                 ``maade-np/nasbench101/1``
-        ``edges``           uint32 (C,)         bit k is edge k of the row-major upper triangle
-        ``ops``             uint16 (C,)         sum of op_i * 3**i, interior vertex 1 first
-        ``epochs``          int16 (E,)          training budgets, ascending
-        ``validation``      uint16 (C, E, 3)    correct images of 9,984; 65535 where missing
-        ``test``            uint16 (C, E, 3)    the same
-        ``train_seconds``   float32 (C, E, 3)   NaN where missing
-        ``params``          uint32 (C,)         trainable parameters
-        ``hash``            uint8 (C, 16)       digest of the official module hash
-        ``provenance``      str                 JSON: where the numbers come from
-        ``validation_best`` uint16 (C, E)       optional: best of three, where no one is known
-        ==================  ==================  ==============================================
+        ===================  =================  ==============================================
+        key                  dtype, shape       meaning
+        ===================  =================  ==============================================
+        ``format``           str                ``maade-np/nasbench101/1``
+        ``edges``            uint32 (C,)        bit k is edge k of the row-major upper triangle
+        ``ops``              uint16 (C,)        sum of op_i * 3**i, interior vertex 1 first
+        ``epochs``           int16 (E,)         training budgets, ascending
+        ``validation``       uint16 (C, E, 3)   correct images of 9,984; 65535 where missing
+        ``test``             uint16 (C, E, 3)   the same
+        ``train_seconds``    float32 (C, E, 3)  NaN where missing
+        ``params``           uint32 (C,)        trainable parameters
+        ``hash``             uint8 (C, 16)      digest of the official module hash
+        ``provenance``       str                JSON: where the numbers come from
+        ``validation_best``  uint16 (C, E)      optional: best of three, where no one is known
+        ===================  =================  ==============================================
 
         Large columns are read when first needed.
 

@@ -23,7 +23,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import peers  # noqa: E402
+import peers
 
 peers.limit_threads(1)
 
@@ -106,8 +106,9 @@ def against_peers(repeats: int) -> dict[str, Any]:
     rng = np.random.default_rng(0)
     found: dict[str, Any] = {"missing": missing}
     for what in ("sample", "update", "sample + update"):
-        calls = {name: _call(side, what, actions, orders, advantage, rng)
-                 for name, side in sides.items()}
+        calls = {
+            name: _call(side, what, actions, orders, advantage, rng) for name, side in sides.items()
+        }
         found[what] = _rows(compare(calls, reference="maade_np", repeats=repeats), what)
     return found
 
@@ -178,8 +179,12 @@ def peer_searcher() -> type:
             self.peer.update(proposals.actions, proposals.orders, advantage.astype(np.float32))
             self.baseline.update(rewards)
 
-    peers.create("torch", MAADE(NASBench101Space(), rng=0).params, [2] * 21 + [3] * 5,
-                 NASBench101Space().families)
+    peers.create(
+        "torch",
+        MAADE(NASBench101Space(), rng=0).params,
+        [2] * 21 + [3] * 5,
+        NASBench101Space().families,
+    )
     return PeerSearch
 
 
@@ -187,18 +192,27 @@ def lookups(path: Path, repeats: int) -> dict[str, Any]:
     """Time what the table costs: looking up a batch, and loading, cold and warm."""
     table = NASBench101.load(path)
     actions = table.space.sample(64, np.random.default_rng(0))
-    calls = {"query 64 strings": lambda: table.query(actions, "test-holdout"),
-             "identity of 64 strings": lambda: table.space.identity(actions)}
+    calls = {
+        "query 64 strings": lambda: table.query(actions, "test-holdout"),
+        "identity of 64 strings": lambda: table.space.identity(actions),
+    }
     found = _rows(compare(calls, repeats=repeats), "table")
-    code = ("import time; from maade_np.tables import NASBench101; s = time.perf_counter();"
-            f"t = NASBench101.load({str(path)!r}); t.query(t.actions()[:64].astype(int));"
-            "print(time.perf_counter() - s)")
+    code = (
+        "import time; from maade_np.tables import NASBench101; s = time.perf_counter();"
+        f"t = NASBench101.load({str(path)!r}); t.query(t.actions()[:64].astype(int));"
+        "print(time.perf_counter() - s)"
+    )
     with tempfile.TemporaryDirectory() as folder:
         for name in ("cold load", "warm load"):
             import subprocess
 
-            run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
-                                 check=True, env={**os.environ, "MAADE_CACHE": folder})
+            run = subprocess.run(
+                [sys.executable, "-c", code],
+                capture_output=True,
+                text=True,
+                check=True,
+                env={**os.environ, "MAADE_CACHE": folder},
+            )
             found[name] = {"seconds": float(run.stdout)}
             print(f"{name}: {float(run.stdout):.2f} s")
     start = time.perf_counter()
@@ -221,8 +235,9 @@ def growth(repeats: int) -> dict[str, Any]:
     for axis, values in axes.items():
         for value in values:
             p = {**base, axis: value}
-            space = CategoricalSpace([str(i) for i in range(p["N"])], [p["D"]] * p["N"],
-                                     families=["value"] * p["N"])
+            space = CategoricalSpace(
+                [str(i) for i in range(p["N"])], [p["D"]] * p["N"], families=["value"] * p["N"]
+            )
             actions, orders, advantage = batch(space, p["B"])
             calls = {}
             for form in ("factorised", "textbook"):
@@ -236,9 +251,11 @@ def growth(repeats: int) -> dict[str, Any]:
                 "rule": "factorised" if pays else "textbook",
             }
             row = found[f"{axis}={value}"]
-            print(f"{axis} = {value:4}: factorised {1e3 * row['factorised']:8.2f} ms, textbook "
-                  f"{1e3 * row['textbook']:8.2f} ms, gain {row['gain']:6.2f}, rule: {row['rule']}",
-                  flush=True)
+            print(
+                f"{axis} = {value:4}: factorised {1e3 * row['factorised']:8.2f} ms, textbook "
+                f"{1e3 * row['textbook']:8.2f} ms, gain {row['gain']:6.2f}, rule: {row['rule']}",
+                flush=True,
+            )
     return found
 
 
@@ -250,9 +267,12 @@ def orders_of_a_batch(repeats: int) -> dict[str, Any]:
     chosen_overhead = maade_sampler.GROUP_OVERHEAD
     for size in (64, 256, 1024):
         calls = {}
-        for name, kind, overhead in (("one order", "shared", 0), ("four orders, grouped", "4", 0),
-                                     ("four orders, gathered", "4", 10**9),
-                                     ("own orders", "own", 10**9)):
+        for name, kind, overhead in (
+            ("one order", "shared", 0),
+            ("four orders, grouped", "4", 0),
+            ("four orders, gathered", "4", 10**9),
+            ("own orders", "own", 10**9),
+        ):
             _, orders, _ = batch(space, size, kind)
 
             def sample(orders: Any = orders, overhead: int = overhead, size: int = size) -> None:
@@ -271,16 +291,27 @@ def draw_growth(found: dict[str, Any]) -> Any:
     for key, row in found.items():
         axis, value = key.split("=")
         axes.setdefault(axis, []).append((float(value), row))
-    titles = {"B": "B, strings a batch", "N": "N, hyper-parameters", "d": "d, width",
-              "M": "M, blocks", "D": "D, values each"}
+    titles = {
+        "B": "B, strings a batch",
+        "N": "N, hyper-parameters",
+        "d": "d, width",
+        "M": "M, blocks",
+        "D": "D, values each",
+    }
     with style.style():
         figure = style.new_figure(8.0, 3.2)
         plots = figure.subplots(1, len(axes), sharey=True)
         for ax, (axis, points) in zip(plots, axes.items(), strict=True):
             x = [value for value, _ in points]
             for form, colour in (("textbook", style.BLUE), ("factorised", style.VERMILLION)):
-                ax.plot(x, [1e3 * row[form] for _, row in points], "o-", color=colour, label=form,
-                        markersize=4)
+                ax.plot(
+                    x,
+                    [1e3 * row[form] for _, row in points],
+                    "o-",
+                    color=colour,
+                    label=form,
+                    markersize=4,
+                )
             ax.set_xscale("log" if axis != "M" else "linear")
             ax.set_yscale("log")
             ax.set_xticks(x, [f"{value:.0f}" for value in x])
@@ -289,8 +320,12 @@ def draw_growth(found: dict[str, Any]) -> Any:
             ax.grid(axis="y", color=style.GRID)
         plots[0].set_ylabel("an update, ms")
         plots[0].legend(frameon=False, fontsize=8)
-        figure.suptitle("Cost of an update (base: B = 64, N = 26, d = 45, M = 1, D = 2)", x=0.01,
-                        ha="left", fontweight="bold")
+        figure.suptitle(
+            "Cost of an update (base: B = 64, N = 26, d = 45, M = 1, D = 2)",
+            x=0.01,
+            ha="left",
+            fontweight="bold",
+        )
         figure.tight_layout()
     return figure
 
@@ -311,8 +346,10 @@ def markdown(found: dict[str, Any]) -> str:
     ]
     kernels = found["kernels"]
     for name in kernels["update"]:
-        cells = [f"{1e3 * kernels[w][name]['seconds']:.2f} ms"
-                 for w in ("sample", "update", "sample + update")]
+        cells = [
+            f"{1e3 * kernels[w][name]['seconds']:.2f} ms"
+            for w in ("sample", "update", "sample + update")
+        ]
         cells += [f"{kernels[w][name]['ratio']:.1f}" for w in ("sample", "update")]
         both = kernels["sample + update"][name]
         cells.append(f"{both['ratio']:.1f} [{both['ratio_q1']:.1f}, {both['ratio_q3']:.1f}]")
@@ -321,29 +358,52 @@ def markdown(found: dict[str, Any]) -> str:
         if name in kernels[what]:
             ratio = kernels[what][name]["ratio"]
             verdict = "reached" if ratio >= goal else "**not reached**"
-            lines.append(f"\nGoal, {NAMES[name]}, {what}: {goal:.0f} times; measured {ratio:.1f}: "
-                         f"{verdict}.")
+            lines.append(
+                f"\nGoal, {NAMES[name]}, {what}: {goal:.0f} times; measured {ratio:.1f}: {verdict}."
+            )
     if "searches" in found:
-        lines += ["", "## Whole searches, table loaded, no plots", "",
-                  "| | maade_np | through the PyTorch peer | ratio |", "| --- | ---: | ---: | --- |"]
+        lines += [
+            "",
+            "## Whole searches, table loaded, no plots",
+            "",
+            "| | maade_np | through the PyTorch peer | ratio |",
+            "| --- | ---: | ---: | --- |",
+        ]
         for name, rows in found["searches"].items():
             ours, peer = rows["maade_np"], rows.get("torch")
             cells = [f"{ours['seconds']:.3f} s"]
-            cells += [f"{peer['seconds']:.3f} s", f"{peer['ratio']:.1f} [{peer['ratio_q1']:.1f}, "
-                      f"{peer['ratio_q3']:.1f}]"] if peer else ["–", "–"]
+            cells += (
+                [
+                    f"{peer['seconds']:.3f} s",
+                    f"{peer['ratio']:.1f} [{peer['ratio_q1']:.1f}, {peer['ratio_q3']:.1f}]",
+                ]
+                if peer
+                else ["–", "–"]
+            )
             lines.append(f"| {name} | " + " | ".join(cells) + " |")
         lines += ["", "## The table", "", "| | |", "| --- | ---: |"]
         for name, row in found["table"].items():
             s = row["seconds"]
             lines.append(f"| {name} | {f'{1e6 * s:.0f} us' if s < 0.01 else f'{s:.2f} s'} |")
-    lines += ["", "## Growth of an update, and the gain of the factorised first block", "",
-              "| setting | factorised | textbook | gain | the rule takes |",
-              "| --- | ---: | ---: | ---: | --- |"]
+    lines += [
+        "",
+        "## Growth of an update, and the gain of the factorised first block",
+        "",
+        "| setting | factorised | textbook | gain | the rule takes |",
+        "| --- | ---: | ---: | ---: | --- |",
+    ]
     for name, row in found["growth"].items():
-        lines.append(f"| {name} | {1e3 * row['factorised']:.2f} ms | {1e3 * row['textbook']:.2f} ms "
-                     f"| {row['gain']:.2f} | {row['rule']} |")
-    lines += ["", "## The sampler by orders", "", "| B | one order | four, grouped | four, gathered "
-              "| own |", "| --- | ---: | ---: | ---: | ---: |"]
+        lines.append(
+            f"| {name} | {1e3 * row['factorised']:.2f} ms | {1e3 * row['textbook']:.2f} ms "
+            f"| {row['gain']:.2f} | {row['rule']} |"
+        )
+    lines += [
+        "",
+        "## The sampler by orders",
+        "",
+        "| B | one order | four, grouped | four, gathered | own |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
     for name, rows in found["orders"].items():
         times = " | ".join(f"{1e3 * row['seconds']:.2f} ms" for row in rows.values())
         lines.append(f"| {name} | {times} |")

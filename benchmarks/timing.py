@@ -36,8 +36,8 @@ class Comparison:
     """What `compare` measured: seconds a call, one row a round, one column a function."""
 
     names: tuple[str, ...]
-    seconds: np.ndarray                                         # (rounds, functions)
-    loops: tuple[int, ...]                                      # calls in each sample
+    seconds: np.ndarray  # (rounds, functions)
+    loops: tuple[int, ...]  # calls in each sample
     reference: str
 
     def time(self, name: str) -> Spread:
@@ -54,28 +54,44 @@ class Comparison:
         rows: dict[str, dict[str, float | int]] = {}
         for name, loops in zip(self.names, self.loops, strict=True):
             t, r = self.time(name), self.ratio(name)
-            rows[name] = {"seconds": t.median, "seconds_q1": t.lower, "seconds_q3": t.upper,
-                          "ratio": r.median, "ratio_q1": r.lower, "ratio_q3": r.upper,
-                          "rounds": len(self.seconds), "calls_per_sample": loops}
+            rows[name] = {
+                "seconds": t.median,
+                "seconds_q1": t.lower,
+                "seconds_q3": t.upper,
+                "ratio": r.median,
+                "ratio_q1": r.lower,
+                "ratio_q3": r.upper,
+                "rounds": len(self.seconds),
+                "calls_per_sample": loops,
+            }
         return rows
 
     def __str__(self) -> str:
         width = max(map(len, self.names))
         against = f"x {self.reference}"
-        header = (f"{'':{width}}  {'ms a call':>10}  {'quartiles':>19}  "
-                  f"{against:>{width + 2}}  {'quartiles':>15}")
+        header = (
+            f"{'':{width}}  {'ms a call':>10}  {'quartiles':>19}  "
+            f"{against:>{width + 2}}  {'quartiles':>15}"
+        )
         lines = [header]
         for name in self.names:
             t, r = self.time(name), self.ratio(name)
-            lines.append(f"{name:{width}}  {t.median * 1e3:10.3f}  "
-                         f"{t.lower * 1e3:9.3f} {t.upper * 1e3:9.3f}  "
-                         f"{r.median:{width + 2}.2f}  {r.lower:7.2f} {r.upper:7.2f}")
+            lines.append(
+                f"{name:{width}}  {t.median * 1e3:10.3f}  "
+                f"{t.lower * 1e3:9.3f} {t.upper * 1e3:9.3f}  "
+                f"{r.median:{width + 2}.2f}  {r.lower:7.2f} {r.upper:7.2f}"
+            )
         return "\n".join(lines)
 
 
-def compare(functions: Mapping[str, Callable[[], object]], reference: str | None = None,
-            repeats: int = 15, warmup: int = 3, min_seconds: float = 5e-3,
-            timer: Callable[[], float] = time.perf_counter) -> Comparison:
+def compare(
+    functions: Mapping[str, Callable[[], object]],
+    reference: str | None = None,
+    repeats: int = 15,
+    warmup: int = 3,
+    min_seconds: float = 5e-3,
+    timer: Callable[[], float] = time.perf_counter,
+) -> Comparison:
     """Time ``functions`` in turns.
 
     Parameters
@@ -110,8 +126,7 @@ def compare(functions: Mapping[str, Callable[[], object]], reference: str | None
     reference = names[0] if reference is None else reference
     if reference not in names:
         raise ValueError(f"reference {reference!r} is none of {', '.join(names)}")
-    loops = tuple(_calls_per_sample(functions[name], warmup, min_seconds, timer)
-                  for name in names)
+    loops = tuple(_calls_per_sample(functions[name], warmup, min_seconds, timer) for name in names)
     seconds = np.empty((repeats, len(names)))
     collecting = gc.isenabled()
     gc.disable()
@@ -134,15 +149,18 @@ def _sample(function: Callable[[], object], loops: int, timer: Callable[[], floa
     return (timer() - start) / loops
 
 
-def _calls_per_sample(function: Callable[[], object], warmup: int, min_seconds: float,
-                      timer: Callable[[], float]) -> int:
+def _calls_per_sample(
+    function: Callable[[], object], warmup: int, min_seconds: float, timer: Callable[[], float]
+) -> int:
     for _ in range(warmup):
         function()
     loops = 1
     while (elapsed := _sample(function, loops, timer) * loops) < min_seconds:
         # a clock too coarse to see one call gives 0; a step of at most 10 keeps this bounded
-        loops = min(10 * loops, max(2 * loops, int(1.2 * loops * min_seconds / elapsed)
-                                    if elapsed > 0 else 10 * loops))
+        loops = min(
+            10 * loops,
+            max(2 * loops, int(1.2 * loops * min_seconds / elapsed) if elapsed > 0 else 10 * loops),
+        )
         if loops >= 1_000_000:
             break
     return loops

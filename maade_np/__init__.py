@@ -5,7 +5,6 @@ rewards its strings, an objective whose gradient the policy's backward takes, an
 is these together behind ``ask`` and ``tell``, and `search` runs one.
 """
 
-from maade_np._version import __version__
 from maade_np import (
     backend,
     baselines,
@@ -18,6 +17,7 @@ from maade_np import (
     spaces,
     tables,
 )
+from maade_np._version import __version__
 from maade_np.loop import search
 from maade_np.results import SearchResult
 

@@ -37,7 +37,9 @@ class MovingAverage:
     def update(self, rewards: np.ndarray) -> None:
         """Take a batch of rewards (B,) into the average."""
         mean = float(np.mean(rewards))
-        self.value = mean if self.value is None else self.decay * self.value + (1 - self.decay) * mean
+        self.value = (
+            mean if self.value is None else self.decay * self.value + (1 - self.decay) * mean
+        )
 
     def state_dict(self) -> dict[str, Any]:
         """Return what `load_state_dict` needs."""

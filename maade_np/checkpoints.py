@@ -38,7 +38,7 @@ def save_state(path: str | os.PathLike[str], state: dict[str, Any]) -> None:
 
     tree = json.dumps(plain(state))
     with atomic_write(path) as file:
-        np.savez(file, format=FORMAT, tree=tree, **arrays)
+        np.savez(file, format=FORMAT, tree=tree, **arrays)  # type: ignore[arg-type]
 
 
 def load_state(path: str | os.PathLike[str]) -> dict[str, Any]:

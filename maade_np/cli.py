@@ -93,22 +93,41 @@ def _command(
 def _add_search(commands: Any) -> None:
     command = _command(commands, "search", _search, "run a search", SEARCH_HELP)
     add = command.add_argument
-    add("--table", metavar="PATH", help="results to search on: a .npz table, or 'toy' "
-        "(default: $MAADE_NASBENCH101 if set, else toy)")
+    add(
+        "--table",
+        metavar="PATH",
+        help="results to search on: a .npz table, or 'toy' "
+        "(default: $MAADE_NASBENCH101 if set, else toy)",
+    )
     add("--searcher", default="remaade", choices=sorted(REGISTRY), help="default: %(default)s")
     add("--budget", type=int, default=150, metavar="N", help="queries (default: %(default)s)")
-    add("--protocol", help="what drives the search and what is reported, for example test-holdout "
-        "or test-mean (default: the table's)")
-    add("--seed", type=int, default=0, metavar="S",
-        help="of the searcher's choices and of the table's noise (default: %(default)s)")
-    add("--out", type=Path, metavar="DIR", help="write result.json, history.csv, curve.png and "
-        "the best string's picture there")
+    add(
+        "--protocol",
+        help="what drives the search and what is reported, for example test-holdout "
+        "or test-mean (default: the table's)",
+    )
+    add(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="S",
+        help="of the searcher's choices and of the table's noise (default: %(default)s)",
+    )
+    add(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="write result.json, history.csv, curve.png and the best string's picture there",
+    )
     add("--overwrite", action="store_true", help="replace a result that DIR already holds")
     add("--profile", action="store_true", help="print where the time went")
     add("--quiet", action="store_true", help="no progress bar")
     presets = ", ".join(p for e in REGISTRY.values() for p in e.presets if p != "default")
-    add("--preset", help=f"where the settings start from: {presets} (default for remaade: "
-        f"paper-short, and paper-medium for budgets from {MEDIUM_FROM} on)")
+    add(
+        "--preset",
+        help=f"where the settings start from: {presets} (default for remaade: "
+        f"paper-short, and paper-medium for budgets from {MEDIUM_FROM} on)",
+    )
     for name in REGISTRY:
         _add_settings(command, name)
 
@@ -123,25 +142,31 @@ def _add_settings(command: argparse.ArgumentParser, name: str) -> None:
         flag = "--" + field.name.replace("_", "-")
         if any(flag in action.option_strings for action in command._actions):
             continue
-        kind = next(t for t in (*typing.get_args(types[field.name]), types[field.name])
-                    if t in (int, float, str))
+        kind = next(
+            t
+            for t in (*typing.get_args(types[field.name]), types[field.name])
+            if t in (int, float, str)
+        )
         values = [getattr(preset, field.name) for preset in presets.values()]
         shown = " | ".join(map(str, dict.fromkeys(values)))
-        help = field.metadata["help"]
+        text_of = field.metadata["help"]
         group.add_argument(
             flag,
             type=kind,
             choices=field.metadata["choices"] or None,
             default=None,
             metavar=None if field.metadata["choices"] else "X",
-            help=help if "default" in help or values[0] is None else f"{help} (default: {shown})",
+            help=text_of
+            if "default" in text_of or values[0] is None
+            else f"{text_of} (default: {shown})",
         )
 
 
 def _search(arguments: argparse.Namespace) -> None:
     name = arguments.searcher
-    known = {field.name for e in REGISTRY.values()
-             for field in fields(next(iter(e.presets.values())))}
+    known = {
+        field.name for e in REGISTRY.values() for field in fields(next(iter(e.presets.values())))
+    }
     changes = {k: v for k, v in vars(arguments).items() if k in known and v is not None}
     preset = arguments.preset
     if preset is None and name == "remaade" and arguments.budget >= MEDIUM_FROM:
@@ -228,7 +253,9 @@ class _Bar:
             return
         best = progress.best_signal
         shown = f"{100 * (1 - best):.2f} %" if 0 <= best <= 1 else f"{best:.4g}"
-        self._bar.set_postfix_str(f"best {shown}, {progress.distinct_cells} distinct", refresh=False)
+        self._bar.set_postfix_str(
+            f"best {shown}, {progress.distinct_cells} distinct", refresh=False
+        )
         self._bar.update(progress.queries - self._bar.n)
 
     def close(self) -> None:
@@ -252,8 +279,9 @@ examples:
   maade-np gradcheck
   maade-np gradcheck softmax --seed 7"""
     command = _command(commands, "gradcheck", _gradcheck, "check all gradients", description)
-    command.add_argument("pattern", nargs="?", default="",
-                         help="only cases whose name contains this")
+    command.add_argument(
+        "pattern", nargs="?", default="", help="only cases whose name contains this"
+    )
     command.add_argument("--seed", type=int, default=0, metavar="S")
 
 
@@ -262,12 +290,17 @@ def _gradcheck(arguments: argparse.Namespace) -> int:
     problems, cases = [], 0
     for report in gradcheck_suite.run(arguments.pattern, arguments.seed):
         cases += 1
-        (complex_error, where), (central_error, _) = report.worst("complex"), report.worst("central")
+        (complex_error, where), (central_error, _) = (
+            report.worst("complex"),
+            report.worst("central"),
+        )
         central = "-" if np.isnan(central_error) else f"{central_error:.1e}"
         direction = report.directional["complex"]
         verdict = "" if report.ok else "  FAILED"
-        print(f"{report.name:44}{complex_error:9.1e}{central:>9}{direction:10.1e}  {where}{verdict}",
-              flush=True)
+        print(
+            f"{report.name:44}{complex_error:9.1e}{central:>9}{direction:10.1e}  {where}{verdict}",
+            flush=True,
+        )
         problems += report.problems
     if not cases:
         raise ValueError(f"no case's name contains {arguments.pattern!r}")
@@ -311,8 +344,10 @@ def _table(arguments: argparse.Namespace) -> None:
         print(f"  optimum, {protocol}: {shown}")
     quantiles = np.nanquantile(100 * (1 - mean), [0, 0.001, 0.01, 0.1, 0.5, 0.9])
     names = ("best", "0.1 %", "1 %", "10 %", "median", "90 %")
-    print("  mean test error    " + "   ".join(
-        f"{name} {value:.2f} %" for name, value in zip(names, quantiles, strict=True)))
+    print(
+        "  mean test error    "
+        + "   ".join(f"{name} {value:.2f} %" for name, value in zip(names, quantiles, strict=True))
+    )
     if "sha256" in described:
         print(f"  SHA-256            {described['sha256']}")
 
@@ -328,8 +363,12 @@ example:
   maade-np plot runs/first --out first.svg"""
     command = _command(commands, "plot", _plot, "draw a saved search", description)
     command.add_argument("folder", type=Path, help="what `maade-np search --out` wrote")
-    command.add_argument("--out", type=Path, metavar="FILE",
-                         help=".png, .svg or .pdf (default: curve.png in the folder)")
+    command.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help=".png, .svg or .pdf (default: curve.png in the folder)",
+    )
 
 
 def _plot(arguments: argparse.Namespace) -> None:

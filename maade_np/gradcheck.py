@@ -281,7 +281,9 @@ def _along(
     """Differentiate `value` at a point along a direction."""
 
     def moved(step: complex) -> dict[str, np.ndarray]:
-        return {k: x + step * direction[k] if k in direction else x + 0 * step for k, x in at.items()}
+        return {
+            k: x + step * direction[k] if k in direction else x + 0 * step for k, x in at.items()
+        }
 
     if method == "complex":
         return float(np.imag(value(moved(1j * COMPLEX_STEP)))) / COMPLEX_STEP

@@ -165,9 +165,7 @@ def _factorised_block(key_stream: bool, rng: np.random.Generator) -> Report:
     return gradcheck.compare(forward, backward, inputs, name="factorised_block", rng=rng)
 
 
-def _maade(
-    attention: str, values: str, blocks: int, form: str, rng: np.random.Generator
-) -> Report:
+def _maade(attention: str, values: str, blocks: int, form: str, rng: np.random.Generator) -> Report:
     space = CategoricalSpace(
         ["a", "b", "c", "d"], [2, 3, 2, 4], families=["two", "more", "two", "more"]
     )
@@ -214,9 +212,7 @@ def _entropy(rng: np.random.Generator) -> Report:
     actions, orders = np.zeros((B, N), dtype=int), np.tile(np.arange(N), (B, 1))
 
     def forward(log_probs: Any) -> tuple[Any, Any]:
-        found = objectives.entropy(
-            np.zeros(B), log_probs, actions, orders, exists, form="pathwise"
-        )
+        found = objectives.entropy(np.zeros(B), log_probs, actions, orders, exists, form="pathwise")
         return found.loss, found.dconditionals
 
     return gradcheck.compare(

@@ -128,7 +128,9 @@ class SearchResult:
         """
         h = self.history
         incumbent = incumbents(h.signal)
-        figures = {name: getattr(h, name)[incumbent] for name in ("signal", "held_out", "mean_test")}
+        figures = {
+            name: getattr(h, name)[incumbent] for name in ("signal", "held_out", "mean_test")
+        }
         return {"query": h.query, **figures}
 
     def regret(self) -> dict[str, float | None]:

@@ -7,8 +7,9 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-import maade_np
 import pytest
+
+import maade_np
 
 PACKAGE = Path(maade_np.__file__).parent
 
@@ -87,9 +88,7 @@ def test_import_pulls_in_numpy_alone():
         "import sys, numpy; before = set(sys.modules); import maade_np;"
         "print(sorted({m.split('.')[0] for m in set(sys.modules) - before}))"
     )
-    run = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     found = set(ast.literal_eval(run.stdout))
     assert found - set(sys.stdlib_module_names) == {"maade_np"}
 

@@ -4,8 +4,9 @@ import dataclasses
 import json
 import sys
 
-import maade_np as mn
 import pytest
+
+import maade_np as mn
 from maade_np import cli, gradcheck_suite
 from maade_np.report import text
 
@@ -38,8 +39,19 @@ def test_search_without_a_table_says_how_to_get_one_and_runs_on_the_toy(capsys, 
 
 def test_search_on_real_results(capsys, tmp_path, table_path):
     status, out, err = run(
-        capsys, "search", "--table", table_path, "--protocol", "test-holdout", "--budget", 60,
-        "--seed", 4, "--out", tmp_path, "--profile",
+        capsys,
+        "search",
+        "--table",
+        table_path,
+        "--protocol",
+        "test-holdout",
+        "--budget",
+        60,
+        "--seed",
+        4,
+        "--out",
+        tmp_path,
+        "--profile",
     )
     assert (status, err) == (0, "")
     assert "ReMAADE on NAS-Bench-101 (real results), protocol test-holdout, 60 queries" in out
@@ -77,8 +89,26 @@ def test_a_large_budget_takes_the_medium_preset(capsys, tmp_path, budget, batch)
 
 
 def test_flags_reach_the_searcher(capsys, tmp_path):
-    run(capsys, "search", "--budget", 20, "--batch-size", 5, "--advantage", "rank", "--updates", 2,
-        "--objective", "ppo", "--duplicates", "skip", "--orders", "all", "--out", tmp_path)
+    run(
+        capsys,
+        "search",
+        "--budget",
+        20,
+        "--batch-size",
+        5,
+        "--advantage",
+        "rank",
+        "--updates",
+        2,
+        "--objective",
+        "ppo",
+        "--duplicates",
+        "skip",
+        "--orders",
+        "all",
+        "--out",
+        tmp_path,
+    )
     settings = mn.SearchResult.load(tmp_path).settings["searcher_settings"]
     assert settings["batch_size"] == 5
     assert (settings["advantage"], settings["updates"], settings["orders"]) == ("rank", 2, "all")
@@ -148,7 +178,9 @@ def test_gradcheck_fails_loudly(capsys, monkeypatch):
 
     right = layers.tanh_ff_backward
     monkeypatch.setattr(
-        layers, "tanh_ff_backward", lambda dout, cache: (right(dout, cache)[0] * 1.001, *right(dout, cache)[1:])
+        layers,
+        "tanh_ff_backward",
+        lambda dout, cache: (right(dout, cache)[0] * 1.001, *right(dout, cache)[1:]),
     )
     status, out, _ = run(capsys, "gradcheck", "tanh_ff")
     assert status == 1

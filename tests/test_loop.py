@@ -3,13 +3,14 @@
 import dataclasses
 import json
 
-import maade_np as mn
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
+
+import maade_np as mn
 from maade_np import loop
 from maade_np.checkpoints import load_state, save_state
 from maade_np.results import incumbents
-from numpy.testing import assert_array_equal
 
 
 @pytest.fixture(scope="module")
@@ -143,9 +144,7 @@ def test_a_missing_record_says_which(tmp_path):
 
 
 @pytest.mark.parametrize("name", mn.searchers.names())
-def test_an_interrupted_search_goes_on_as_if_nothing_had_happened(
-    toy, tmp_path, monkeypatch, name
-):
+def test_an_interrupted_search_goes_on_as_if_nothing_had_happened(toy, tmp_path, monkeypatch, name):
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1.0)
     options = {"batch_size": 7}
 
@@ -234,7 +233,7 @@ def test_bad_input(toy):
     with pytest.raises(ValueError, match="protocol 'best' is not available"):
         mn.search(searcher, toy, protocol="best")
     other = mn.searchers.create("random", mn.spaces.CategoricalSpace(["a"], [2]))
-    with pytest.raises(ValueError, match="create the searcher with table.space"):
+    with pytest.raises(ValueError, match=r"create the searcher with table\.space"):
         mn.search(other, toy)
     searcher.ask(1)
     with pytest.raises(ValueError, match="already asked for 1 strings"):

@@ -36,7 +36,7 @@ PEERS: dict[str, tuple[str, str, dict[str, Any], str]] = {
 }
 
 
-class MissingPeer(ImportError):
+class MissingPeerError(ImportError):
     """The framework of a peer is not installed; the message says which and how to get it."""
 
 
@@ -81,7 +81,7 @@ def create(name: str, params: Mapping[str, np.ndarray], cardinalities: Sequence[
     ------
     ValueError
         If there is no peer of that name.
-    MissingPeer
+    MissingPeerError
         If its framework is not installed.
     """
     if name not in PEERS:
@@ -90,7 +90,7 @@ def create(name: str, params: Mapping[str, np.ndarray], cardinalities: Sequence[
     try:
         importlib.import_module(distribution)
     except ImportError as error:
-        raise MissingPeer(f"peer {name!r} needs {distribution}, which is not installed: "
+        raise MissingPeerError(f"peer {name!r} needs {distribution}, which is not installed: "
                           f"pip install {distribution}") from error
     peer = getattr(importlib.import_module(f"{__name__}.{module}"), cls)
     return peer(params, cardinalities, families, **{**fixed, **settings})

@@ -9,6 +9,8 @@ from maade_np.layers.affine import AffineCache, affine_backward, affine_forward
 
 
 class AdditiveScoresCache(NamedTuple):
+    """What the backward needs."""
+
     query: AffineCache
     key: AffineCache
     u: Array
@@ -74,9 +76,9 @@ def additive_scores_backward(
     ds *= dscores[..., None]
     n, m = dscores.shape[-2:]
     dqueries = (xp.ones((1, m), dtype=ds.dtype) @ ds)[..., 0, :]
-    dprojected = (
-        xp.ones((1, n), dtype=ds.dtype) @ ds.reshape(*ds.shape[:-3], n, -1)
-    ).reshape(*ds.shape[:-3], m, -1)
+    dprojected = (xp.ones((1, n), dtype=ds.dtype) @ ds.reshape(*ds.shape[:-3], n, -1)).reshape(
+        *ds.shape[:-3], m, -1
+    )
     dqueries = _unbroadcast(dqueries, cache.query.x.shape[:-2])
     dprojected = _unbroadcast(dprojected, cache.key.x.shape[:-2])
     dx, dW_q, db_a = affine_backward(dqueries, cache.query)

@@ -8,6 +8,8 @@ from maade_np.backend import Array, array_module
 
 
 class AffineCache(NamedTuple):
+    """What the backward needs."""
+
     x: Array
     W: Array
 

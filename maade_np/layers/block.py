@@ -26,7 +26,11 @@ from maade_np.backend import Array, array_module, batch_sum
 from maade_np.layers.additive_scores import additive_scores_backward, additive_scores_forward
 from maade_np.layers.affine import affine_backward, affine_forward
 from maade_np.layers.dot_scores import dot_scores_backward, dot_scores_forward
-from maade_np.layers.masked_softmax import MaskedSoftmaxCache, masked_softmax_backward, masked_softmax_forward
+from maade_np.layers.masked_softmax import (
+    MaskedSoftmaxCache,
+    masked_softmax_backward,
+    masked_softmax_forward,
+)
 from maade_np.layers.tanh_ff import TanhFFCache, tanh_backward, tanh_ff_backward, tanh_ff_forward
 
 Weights = dict[str, Array]
@@ -51,6 +55,8 @@ def scores_backward(dscores: Array, cache: Any) -> tuple[Array, Array, Weights]:
 
 
 class TextbookBlockCache(NamedTuple):
+    """What the backward needs."""
+
     scores: Any
     softmax: MaskedSoftmaxCache
     keys: Array
@@ -84,9 +90,7 @@ def textbook_block_forward(
     return out, TextbookBlockCache(scores_cache, softmax, keys, ff, x.shape)
 
 
-def textbook_block_backward(
-    dout: Array, cache: TextbookBlockCache
-) -> tuple[Array, Array, Weights]:
+def textbook_block_backward(dout: Array, cache: TextbookBlockCache) -> tuple[Array, Array, Weights]:
     r"""Backward of `textbook_block_forward`.
 
     Keys act twice, as what is scored and as what is summed, and so do queries; each gradient is the
@@ -110,6 +114,8 @@ def textbook_block_backward(
 
 
 class FactorisedBlockCache(NamedTuple):
+    """What the backward needs."""
+
     scores: Any
     softmax: MaskedSoftmaxCache
     base: Any

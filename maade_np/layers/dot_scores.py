@@ -10,6 +10,8 @@ from maade_np.layers.affine import AffineCache, affine_backward, affine_forward
 
 
 class DotScoresCache(NamedTuple):
+    """What the backward needs."""
+
     query: AffineCache
     key: AffineCache
     queries: Array

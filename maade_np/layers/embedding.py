@@ -8,15 +8,15 @@ from maade_np.backend import Array, scatter_add
 
 
 class KeyTableCache(NamedTuple):
+    """What the backward needs."""
+
     hyper: Array
     row: Array
     N: int
     rows: int
 
 
-def key_table_forward(
-    q: Array, V: Array, hyper: Array, row: Array
-) -> tuple[Array, KeyTableCache]:
+def key_table_forward(q: Array, V: Array, hyper: Array, row: Array) -> tuple[Array, KeyTableCache]:
     """Compute the initial keys ``k0[p] = q[j] + V[v]`` of all pairs p = (j, v).
 
     What a string's key ``q_j + v_j`` is before the first block depends on the pair alone (the paper,

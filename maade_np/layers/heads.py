@@ -8,6 +8,8 @@ from maade_np.backend import Array, array_module, batch_sum
 
 
 class HeadsCache(NamedTuple):
+    """What the backward needs."""
+
     h: Array
     W: Array
 
@@ -52,6 +54,8 @@ def heads_backward(dlogits: Array, cache: HeadsCache) -> tuple[Array, Array, Arr
 
 
 class FoldHeadsCache(NamedTuple):
+    """What the backward needs."""
+
     W2: Array
     b2: Array
     W_out: Array

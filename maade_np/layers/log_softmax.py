@@ -8,6 +8,8 @@ from maade_np.backend import Array, array_module, row_max, row_sum
 
 
 class LogSoftmaxCache(NamedTuple):
+    """What the backward needs."""
+
     probs: Array
     exists: Array
 

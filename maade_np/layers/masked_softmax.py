@@ -11,6 +11,8 @@ SAFE_RANGE = 60.0
 
 
 class MaskedSoftmaxCache(NamedTuple):
+    """What the backward needs."""
+
     alpha: Array
     shape: tuple[int, ...]
 

@@ -9,6 +9,8 @@ from maade_np.layers.affine import AffineCache, affine_backward, affine_forward
 
 
 class TanhFFCache(NamedTuple):
+    """What the backward needs."""
+
     first: AffineCache
     y: Array
     second: AffineCache
@@ -38,9 +40,7 @@ def tanh_ff_forward(
     return out, TanhFFCache(first, y, second)
 
 
-def tanh_ff_backward(
-    dout: Array, cache: TanhFFCache
-) -> tuple[Array, Array, Array, Array, Array]:
+def tanh_ff_backward(dout: Array, cache: TanhFFCache) -> tuple[Array, Array, Array, Array, Array]:
     r"""Backward of `tanh_ff_forward`.
 
     The derivative of tanh is a function of its output alone, :math:`\tanh' = 1 - y^2`; hence the

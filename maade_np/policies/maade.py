@@ -22,9 +22,9 @@ from maade_np.layers import (
     textbook_block_backward,
     textbook_block_forward,
 )
-from maade_np.spaces import CategoricalSpace
 from maade_np.policies.base import Batch, Layout, Params, Policy
 from maade_np.policies.maade_sampler import sample_factorised, sample_textbook
+from maade_np.spaces import CategoricalSpace
 
 INIT_SCALES = {"q": 1.0, "V": 1.0, "attention": 1.0, "ff": 1.0, "heads": 0.1}
 
@@ -273,9 +273,7 @@ class MAADE(Policy):
         """Add to the query stream's dkeys what comes through block m's key stream, if it ran."""
         if cache is None:
             return dkeys
-        backward = (
-            textbook_block_backward if hasattr(cache, "ff") else factorised_block_backward
-        )
+        backward = textbook_block_backward if hasattr(cache, "ff") else factorised_block_backward
         dx, dkeys_key, dweights = backward(dout, cache)
         _accumulate(grads, f"block{m}.", dweights)
         return dkeys + dx + dkeys_key

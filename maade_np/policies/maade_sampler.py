@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from maade_np.backend import Array, array_module, row_sum, to_device, to_host
-from maade_np.layers import affine_forward, fold_heads_forward, masked_softmax_forward
-from maade_np.layers import textbook_block_forward
+from maade_np.layers import (
+    affine_forward,
+    fold_heads_forward,
+    masked_softmax_forward,
+    textbook_block_forward,
+)
 from maade_np.layers.block import scores_forward
 from maade_np.layers.masked_softmax import SAFE_RANGE
 

@@ -57,9 +57,7 @@ def settings_for(name: str, preset: str | None = None, **changes: Any) -> Settin
     found = entry(name)
     preset = next(iter(found.presets)) if preset is None else preset
     if preset not in found.presets:
-        raise ValueError(
-            f"preset {preset!r} is not known; {name} has {', '.join(found.presets)}"
-        )
+        raise ValueError(f"preset {preset!r} is not known; {name} has {', '.join(found.presets)}")
     settings = found.presets[preset]
     known = {field.name for field in fields(settings)}
     unknown = set(changes) - known

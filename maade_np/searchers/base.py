@@ -130,9 +130,7 @@ class Searcher:
         chosen.setdefault("epochs", np.full(count, FULL_EPOCHS))
         proposals = Proposals(ids=ids, **chosen)
         self.counts["asked"] += count
-        self._open = (
-            proposals if self._open is None else Proposals.join([self._open, proposals])
-        )
+        self._open = proposals if self._open is None else Proposals.join([self._open, proposals])
         return proposals
 
     def tell(self, proposals: Proposals | np.ndarray, rewards: Any) -> None:

@@ -60,15 +60,20 @@ def test_what_the_readme_says_of_the_first_results():
         (row["search"], row["protocol"]): row
         for row in first_results.summarise(first_results.read_records())
     }
+
+    def ahead(ours, theirs, protocol, figure):
+        high = rows[ours, protocol][f"{figure}_high"]
+        return high < rows[theirs, protocol][f"{figure}_low"]
+
     for protocol in first_results.PROTOCOLS:
         for ours, theirs in (
             ("ReMAADE, 150, B = 10", "random, 150"),
             ("ReMAADE, 3200, paper", "random, 3200"),
         ):
-            assert rows[ours, protocol]["held_out_high"] < rows[theirs, protocol]["held_out_low"], (
-                ours,
-                protocol,
-            )
+            assert ahead(ours, theirs, protocol, "signal"), (ours, protocol)
+    assert ahead("ReMAADE, 150, B = 10", "random, 150", "test-holdout", "held_out")
+    # at 3,200 the held-out figures overlap: selecting on one noisy run hides the difference
+    assert not ahead("ReMAADE, 3200, paper", "random, 3200", "test-holdout", "held_out")
 
 
 def test_timing_takes_turns_and_reports_ratios():

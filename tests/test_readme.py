@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from maade_np.gradcheck import GradientError
 
 README = Path(__file__).parent.parent / "README.md"

@@ -46,8 +46,12 @@ def limit_threads(threads: int = 1) -> None:
     The BLAS libraries and XLA read their settings when they are loaded, so a benchmark should
     also be started with ``OMP_NUM_THREADS`` set; PyTorch and threadpoolctl obey at any time.
     """
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
-                 "VECLIB_MAXIMUM_THREADS"):
+    for name in (
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "VECLIB_MAXIMUM_THREADS",
+    ):
         os.environ[name] = str(threads)
     if threads == 1 and "xla_cpu_multi_thread_eigen" not in os.environ.get("XLA_FLAGS", ""):
         flags = os.environ.get("XLA_FLAGS", "")
@@ -69,12 +73,17 @@ def keep_memory() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, TypeError, AttributeError):
         return False
-    trim_threshold, mmap_threshold = -1, -3                     # names in glibc's malloc.h
+    trim_threshold, mmap_threshold = -1, -3  # names in glibc's malloc.h
     return bool(mallopt(mmap_threshold, 1 << 25) and mallopt(trim_threshold, 1 << 30))
 
 
-def create(name: str, params: Mapping[str, np.ndarray], cardinalities: Sequence[int],
-           families: Sequence[str], **settings: Any) -> Any:
+def create(
+    name: str,
+    params: Mapping[str, np.ndarray],
+    cardinalities: Sequence[int],
+    families: Sequence[str],
+    **settings: Any,
+) -> Any:
     """Build the peer ``name``, one of `PEERS`.
 
     Raises
@@ -90,8 +99,10 @@ def create(name: str, params: Mapping[str, np.ndarray], cardinalities: Sequence[
     try:
         importlib.import_module(distribution)
     except ImportError as error:
-        raise MissingPeerError(f"peer {name!r} needs {distribution}, which is not installed: "
-                          f"pip install {distribution}") from error
+        raise MissingPeerError(
+            f"peer {name!r} needs {distribution}, which is not installed: "
+            f"pip install {distribution}"
+        ) from error
     peer = getattr(importlib.import_module(f"{__name__}.{module}"), cls)
     return peer(params, cardinalities, families, **{**fixed, **settings})
 
@@ -105,14 +116,14 @@ class Layout:
     order in which the families first appear.
     """
 
-    cardinalities: np.ndarray                                   # (N,)
+    cardinalities: np.ndarray  # (N,)
     family_names: tuple[str, ...]
-    value_offset: np.ndarray                                    # (N,) first row of j's family
-    exists: np.ndarray                                          # (N, D) bool
-    pair_offset: np.ndarray                                     # (N,) first pair of j
-    pair_position: np.ndarray                                   # (P,) j of a pair
-    pair_row: np.ndarray                                        # (P,) its row in the stack
-    rows: int = field(default=0)                                # rows in the stacked table
+    value_offset: np.ndarray  # (N,) first row of j's family
+    exists: np.ndarray  # (N, D) bool
+    pair_offset: np.ndarray  # (N,) first pair of j
+    pair_position: np.ndarray  # (P,) j of a pair
+    pair_row: np.ndarray  # (P,) its row in the stack
+    rows: int = field(default=0)  # rows in the stacked table
 
     @property
     def size(self) -> int:
@@ -125,8 +136,12 @@ class Layout:
         return len(self.pair_position)
 
 
-def layout(params: Mapping[str, np.ndarray], cardinalities: Sequence[int],
-           families: Sequence[str], blocks: int) -> Layout:
+def layout(
+    params: Mapping[str, np.ndarray],
+    cardinalities: Sequence[int],
+    families: Sequence[str],
+    blocks: int,
+) -> Layout:
     """Check that parameters and space belong together, and index the space.
 
     Raises
@@ -141,22 +156,33 @@ def layout(params: Mapping[str, np.ndarray], cardinalities: Sequence[int],
         raise ValueError(f"{len(families)} families for {n} hyper-parameters; give one for each")
     needed = ["q", "W_out", "b_out", *(f"V.{name}" for name in names)]
     for m in range(1, blocks + 1):
-        needed += [f"block{m}.{part}" for part in ("W_q", "W_k", "b_a", "w_a",
-                                                   "W1", "b1", "W2", "b2")]
+        needed += [
+            f"block{m}.{part}" for part in ("W_q", "W_k", "b_a", "w_a", "W1", "b1", "W2", "b2")
+        ]
     missing = [name for name in needed if name not in params]
     if missing:
         raise ValueError(f"params lacks {', '.join(missing)}")
     if params["b_out"].shape != (n, width) or len(params["q"]) != n:
-        raise ValueError(f"b_out has shape {params['b_out'].shape} and q {len(params['q'])} rows; "
-                         f"the space asks for {(n, width)} and {n}")
+        raise ValueError(
+            f"b_out has shape {params['b_out'].shape} and q {len(params['q'])} rows; "
+            f"the space asks for {(n, width)} and {n}"
+        )
     heights = [len(params[f"V.{name}"]) for name in names]
     first = dict(zip(names, np.cumsum([0, *heights[:-1]]), strict=True))
     value_offset = np.array([first[name] for name in families], dtype=np.int64)
     position = np.repeat(np.arange(n), card)
     pair_offset = np.cumsum(card) - card
     value = np.arange(len(position)) - pair_offset[position]
-    return Layout(card, names, value_offset, np.arange(width) < card[:, None], pair_offset,
-                  position, value_offset[position] + value, rows=sum(heights))
+    return Layout(
+        card,
+        names,
+        value_offset,
+        np.arange(width) < card[:, None],
+        pair_offset,
+        position,
+        value_offset[position] + value,
+        rows=sum(heights),
+    )
 
 
 def shared_order(orders: np.ndarray) -> np.ndarray | None:
@@ -179,9 +205,15 @@ def seed_of(seed: int | np.random.Generator) -> int:
     return int(seed)
 
 
-def random_params(cardinalities: Sequence[int], families: Sequence[str], d: int, blocks: int,
-                  rng: np.random.Generator, dtype: Any = np.float64,
-                  scale: float = 1.0) -> dict[str, np.ndarray]:
+def random_params(
+    cardinalities: Sequence[int],
+    families: Sequence[str],
+    d: int,
+    blocks: int,
+    rng: np.random.Generator,
+    dtype: Any = np.float64,
+    scale: float = 1.0,
+) -> dict[str, np.ndarray]:
     """Random parameters of the common shapes (a = f = d), weights of size ``scale / sqrt(d)``."""
     card = np.asarray(cardinalities)
     n, width = len(card), int(card.max())
@@ -192,5 +224,9 @@ def random_params(cardinalities: Sequence[int], families: Sequence[str], d: int,
         shapes |= {f"block{m}.{part}": (d, d) for part in ("W_q", "W_k", "W1", "W2")}
         shapes |= {f"block{m}.{part}": (d,) for part in ("b_a", "w_a", "b1", "b2")}
     shapes |= {"W_out": (n, d, width), "b_out": (n, width)}
-    return {name: (rng.standard_normal(shape) * scale / (np.sqrt(d) if len(shape) > 1 else 1.0)
-                   ).astype(dtype) for name, shape in shapes.items()}
+    return {
+        name: (rng.standard_normal(shape) * scale / (np.sqrt(d) if len(shape) > 1 else 1.0)).astype(
+            dtype
+        )
+        for name, shape in shapes.items()
+    }

@@ -86,9 +86,11 @@ def agreement(blocks: int, kind: str, scale: float, rng: np.random.Generator) ->
                 return {f"{name}: a gradient is zero throughout": float("inf")}
         whole = max(float(np.abs(gradient).max()) for gradient in first[1].values())
         sizes = None, (None if scale == 1 else whole), None
-        worst[name] = max(difference(got[key], expected[key], size)
-                          for got, expected, size in zip(result, first, sizes, strict=True)
-                          for key in expected)
+        worst[name] = max(
+            difference(got[key], expected[key], size)
+            for got, expected, size in zip(result, first, sizes, strict=True)
+            for key in expected
+        )
     return worst
 
 
@@ -103,8 +105,7 @@ def sampling(kind: str, scale: float, rng: np.random.Generator) -> dict[str, tup
     ways = np.unique(orders, axis=0)
     found = {}
     for name, peer in peers_for(space, params, 1).items():
-        by_order = np.exp([peer.log_prob(strings, np.tile(way, (len(strings), 1)))
-                           for way in ways])
+        by_order = np.exp([peer.log_prob(strings, np.tile(way, (len(strings), 1))) for way in ways])
         density = by_order.mean(0) if len(ways) > 1 else by_order[0]
         drawn = peer.sample(draws, orders, rng)
         number = np.ravel_multi_index(drawn.T, space[0])
@@ -115,8 +116,10 @@ def sampling(kind: str, scale: float, rng: np.random.Generator) -> dict[str, tup
         expected = np.append(expected[common], max(draws - expected[common].sum(), 1.0))
         statistic = ((count - expected) ** 2 / expected).sum()
         freedom = common.sum()
-        found[name] = (float(np.abs(by_order.sum(1) - 1).max()),
-                       float((statistic - freedom) / np.sqrt(2 * freedom)))
+        found[name] = (
+            float(np.abs(by_order.sum(1) - 1).max()),
+            float((statistic - freedom) / np.sqrt(2 * freedom)),
+        )
     return found
 
 
@@ -127,6 +130,7 @@ def main() -> int:
     os.environ["XLA_FLAGS"] += " --xla_backend_optimization_level=0"
     try:
         import jax
+
         jax.config.update("jax_enable_x64", True)
     except ImportError:
         pass
@@ -142,20 +146,27 @@ def main() -> int:
         return 2
     failed = False
     kinds = "shared", "each"
-    for blocks, kind, scale in [(1, "natural", 1.0), *itertools.product((1, 2, 3), kinds, (1.0,)),
-                                *itertools.product((1,), kinds, (1000.0,))]:
+    for blocks, kind, scale in [
+        (1, "natural", 1.0),
+        *itertools.product((1, 2, 3), kinds, (1.0,)),
+        *itertools.product((1,), kinds, (1000.0,)),
+    ]:
         worst = agreement(blocks, kind, scale, rng)
         name = max(worst, key=lambda key: worst[key])
         bad = not worst[name] <= TOLERANCE
         failed |= bad
-        print(f"{'FAIL' if bad else 'ok  '} {blocks} block(s), {kind:7} order, "
-              f"scores x {scale:<6g} {len(worst)} peers, worst difference {worst[name]:.1e} ({name})")
+        print(
+            f"{'FAIL' if bad else 'ok  '} {blocks} block(s), {kind:7} order, "
+            f"scores x {scale:<6g} {len(worst)} peers, worst difference {worst[name]:.1e} ({name})"
+        )
     for kind, scale in itertools.product(("shared", "each"), (1.0, 1000.0)):
         for name, (excess, deviations) in sampling(kind, scale, rng).items():
             bad = not (excess <= TOLERANCE and abs(deviations) < 6)
             failed |= bad
-            print(f"{'FAIL' if bad else 'ok  '} {name:20} {kind:7} order, scores x {scale:<6g} "
-                  f"total - 1 = {excess:.1e}, chi-square {deviations:+.1f} deviations")
+            print(
+                f"{'FAIL' if bad else 'ok  '} {name:20} {kind:7} order, scores x {scale:<6g} "
+                f"total - 1 = {excess:.1e}, chi-square {deviations:+.1f} deviations"
+            )
     return int(failed)
 
 

@@ -28,20 +28,35 @@ class JaxMAADE:
         If ``params`` are float64 and JAX is not set to keep them (``jax_enable_x64``).
     """
 
-    def __init__(self, params: Mapping[str, np.ndarray], cardinalities: Sequence[int],
-                 families: Sequence[str], blocks: int = 1, learning_rate: float = 1e-3) -> None:
+    def __init__(
+        self,
+        params: Mapping[str, np.ndarray],
+        cardinalities: Sequence[int],
+        families: Sequence[str],
+        blocks: int = 1,
+        learning_rate: float = 1e-3,
+    ) -> None:
         if params["q"].dtype == np.float64 and not jax.config.read("jax_enable_x64"):
-            raise ValueError("params are float64, which JAX would round to float32; "
-                             "call jax.config.update('jax_enable_x64', True) first")
+            raise ValueError(
+                "params are float64, which JAX would round to float32; "
+                "call jax.config.update('jax_enable_x64', True) first"
+            )
         self.layout = layout(params, cardinalities, families, blocks)
         self.blocks, self.learning_rate = blocks, learning_rate
         self.params = {name: jnp.array(value) for name, value in params.items()}
         zeros = {name: jnp.zeros_like(value) for name, value in self.params.items()}
-        self.state = (self.params, zeros, {name: value.copy() for name, value in zeros.items()},
-                      jnp.zeros((), jnp.int32))
+        self.state = (
+            self.params,
+            zeros,
+            {name: value.copy() for name, value in zeros.items()},
+            jnp.zeros((), jnp.int32),
+        )
         self._jit_log_prob = jax.jit(self._log_prob)
-        self._jit_gradients = jax.jit(jax.grad(
-            lambda p, actions, step, dlog_prob: dlog_prob @ self._log_prob(p, actions, step)))
+        self._jit_gradients = jax.jit(
+            jax.grad(
+                lambda p, actions, step, dlog_prob: dlog_prob @ self._log_prob(p, actions, step)
+            )
+        )
         self._jit_update = jax.jit(self._update, donate_argnums=0)
         self._jit_sample = jax.jit(self._sample, static_argnums=1)
 
@@ -53,8 +68,9 @@ class JaxMAADE:
         """Log-probabilities (B,) of the strings."""
         return np.asarray(self._jit_log_prob(self.params, actions, _steps(orders)))
 
-    def gradients(self, actions: np.ndarray, orders: np.ndarray,
-                  dlog_prob: np.ndarray) -> dict[str, np.ndarray]:
+    def gradients(
+        self, actions: np.ndarray, orders: np.ndarray, dlog_prob: np.ndarray
+    ) -> dict[str, np.ndarray]:
         """Gradient of ``dlog_prob @ log_prob`` by every parameter."""
         grads = self._jit_gradients(self.params, actions, _steps(orders), dlog_prob)
         return {name: np.asarray(grad) for name, grad in grads.items()}
@@ -66,8 +82,9 @@ class JaxMAADE:
         jax.block_until_ready(self.state)
         return float(loss)
 
-    def sample(self, batch_size: int, orders: np.ndarray,
-               seed: int | np.random.Generator) -> np.ndarray:
+    def sample(
+        self, batch_size: int, orders: np.ndarray, seed: int | np.random.Generator
+    ) -> np.ndarray:
         """Strings (B, N), drawn with the Gumbel-max trick."""
         shared = shared_order(orders)
         columns = np.asarray(orders).T if shared is None else shared[:, None]
@@ -79,15 +96,17 @@ class JaxMAADE:
     def _update(self, state: Any, actions: Array, step: Array, advantage: Array) -> Any:
         params, first, second, count = state
         loss, grads = jax.value_and_grad(
-            lambda p: -jnp.mean(advantage * self._log_prob(p, actions, step)))(params)
+            lambda p: -jnp.mean(advantage * self._log_prob(p, actions, step))
+        )(params)
         count = count + 1
         tree = jax.tree.map
         first = tree(lambda m, g: 0.9 * m + 0.1 * g, first, grads)
         second = tree(lambda v, g: 0.999 * v + 0.001 * g * g, second, grads)
-        rate = self.learning_rate / (1 - 0.9 ** count)
-        scale = 1 / (1 - 0.999 ** count)
-        params = tree(lambda p, m, v: p - rate * m / (jnp.sqrt(v * scale) + 1e-8),
-                      params, first, second)
+        rate = self.learning_rate / (1 - 0.9**count)
+        scale = 1 / (1 - 0.999**count)
+        params = tree(
+            lambda p, m, v: p - rate * m / (jnp.sqrt(v * scale) + 1e-8), params, first, second
+        )
         return (params, first, second, count), loss
 
     def _log_prob(self, p: Params, actions: Array, step: Array) -> Array:
@@ -97,7 +116,7 @@ class JaxMAADE:
     def _logits(self, p: Params, actions: Array, step: Array) -> Array:
         """Logits (N, B, D), -inf where a value does not exist."""
         step = jnp.broadcast_to(step, actions.shape)
-        earlier = step[:, None, :] < step[:, :, None]             # [b, i, j]: j before i
+        earlier = step[:, None, :] < step[:, :, None]  # [b, i, j]: j before i
         q = p["q"][None]
         k = q + self._values(p)[actions + self.layout.value_offset]
         for m in range(1, self.blocks + 1):
@@ -109,13 +128,14 @@ class JaxMAADE:
             q = new_q
         return jnp.einsum("bnd,nde->nbe", q, p["W_out"]) + self._bias(p)[:, None]
 
-    def _attend(self, p: Params, m: int, x: Array, k: Array, projected: Array,
-                visible: Array) -> Array:
+    def _attend(
+        self, p: Params, m: int, x: Array, k: Array, projected: Array, visible: Array
+    ) -> Array:
         query = x @ p[f"block{m}.W_q"]
         scores = jnp.tanh(query[:, :, None] + projected[:, None]) @ p[f"block{m}.w_a"]
         lowest = jnp.finfo(scores.dtype).min
         weights = jax.nn.softmax(jnp.where(visible, scores, lowest))
-        return jnp.where(visible, weights, 0) @ k      # the mask empties a row that sees nothing
+        return jnp.where(visible, weights, 0) @ k  # the mask empties a row that sees nothing
 
     def _feed_forward(self, p: Params, m: int, x: Array) -> Array:
         hidden = jnp.tanh(x @ p[f"block{m}.W1"] + p[f"block{m}.b1"])
@@ -134,8 +154,9 @@ class JaxMAADE:
         step attends to the keys that are there instead of to all N under a mask.
         """
         values, size = self._values(p), self.layout.size
-        noise = jax.random.gumbel(key, (size, batch_size, self.layout.exists.shape[1]),
-                                  p["q"].dtype)
+        noise = jax.random.gumbel(
+            key, (size, batch_size, self.layout.exists.shape[1]), p["q"].dtype
+        )
         q, head, bias = p["q"][columns], p["W_out"][columns], self._bias(p)[columns] + noise
         offset = jnp.asarray(self.layout.value_offset)[columns]
         caches: list[list[tuple[Array, Array]]] = [[] for _ in range(self.blocks)]
@@ -160,8 +181,9 @@ class JaxMAADE:
         empty = jnp.zeros((batch_size, size), choices[0].dtype)
         return jnp.put_along_axis(empty, columns.T, jnp.stack(choices, 1), 1, inplace=False)
 
-    def _attend_cached(self, p: Params, m: int, x: Array,
-                       cache: list[tuple[Array, Array]]) -> Array:
+    def _attend_cached(
+        self, p: Params, m: int, x: Array, cache: list[tuple[Array, Array]]
+    ) -> Array:
         keys = jnp.stack([key for key, _ in cache])
         projected = jnp.stack([projection for _, projection in cache])
         scores = jnp.tanh(x @ p[f"block{m}.W_q"] + projected) @ p[f"block{m}.w_a"]
@@ -175,9 +197,15 @@ class JaxFactorisedMAADE(JaxMAADE):
     shares its order is compiled apart from one in which each string has its own.
     """
 
-    def __init__(self, params: Mapping[str, np.ndarray], cardinalities: Sequence[int],
-                 families: Sequence[str], blocks: int = 1, learning_rate: float = 1e-3,
-                 fold: bool = False) -> None:
+    def __init__(
+        self,
+        params: Mapping[str, np.ndarray],
+        cardinalities: Sequence[int],
+        families: Sequence[str],
+        blocks: int = 1,
+        learning_rate: float = 1e-3,
+        fold: bool = False,
+    ) -> None:
         if blocks != 1:
             raise ValueError(f"the factorised form is for one block, not {blocks}")
         self.fold = fold
@@ -196,28 +224,34 @@ class JaxFactorisedMAADE(JaxMAADE):
         # both forms are compiled, one is run: by the spread of the scores, known only then
         low, high = scores.min(1), scores.max(1)
         safe = -0.9 * float(np.log(np.finfo(scores.dtype).tiny))
-        context = jax.lax.cond(jnp.max(high - low) < safe, self._context_by_product,
-                               self._context_by_gather, scores, keys, pairs, step)
+        context = jax.lax.cond(
+            jnp.max(high - low) < safe,
+            self._context_by_product,
+            self._context_by_gather,
+            scores,
+            keys,
+            pairs,
+            step,
+        )
         return self._head(p, context)
 
-    def _context_by_product(self, scores: Array, keys: Array, pairs: Array,
-                            step: Array) -> Array:
+    def _context_by_product(self, scores: Array, keys: Array, pairs: Array, step: Array) -> Array:
         position, size = self.layout.pair_position, self.layout.size
         weight = jnp.exp(scores - jax.lax.stop_gradient(scores.max(1, keepdims=True)))
-        chosen = jax.nn.one_hot(pairs, self.layout.pairs, dtype=keys.dtype).sum(1)    # (B, P)
+        chosen = jax.nn.one_hot(pairs, self.layout.pairs, dtype=keys.dtype).sum(1)  # (B, P)
         if step.ndim == 1:
-            weight = jnp.where(step[position][:, None] < step, weight.T, 0)           # (P, N)
+            weight = jnp.where(step[position][:, None] < step, weight.T, 0)  # (P, N)
             table = (weight[:, :, None] * keys[:, None]).reshape(len(position), -1)
             context = (chosen @ table).reshape(len(pairs), size, -1)
             return (context / (chosen @ weight + (step == 0))[..., None]).swapaxes(0, 1)
-        seen = jnp.where(step[:, position] < step.T[..., None], chosen, 0)            # (N, B, P)
+        seen = jnp.where(step[:, position] < step.T[..., None], chosen, 0)  # (N, B, P)
         total = jnp.einsum("nbp,np->nb", seen, weight) + (step.T == 0)
         return seen @ (weight[..., None] * keys) / total[..., None]
 
     def _context_by_gather(self, scores: Array, keys: Array, pairs: Array, step: Array) -> Array:
         """Safe for any scores: each string takes the softmax over what it sees."""
         step = jnp.broadcast_to(step, pairs.shape)
-        visible = step.T[:, :, None] > step[None]                                     # (N, B, N)
+        visible = step.T[:, :, None] > step[None]  # (N, B, N)
         taken = jnp.where(visible, scores[:, pairs], jnp.finfo(scores.dtype).min)
         weights = jnp.where(visible, jax.nn.softmax(taken), 0)
         return jnp.einsum("nbj,bjd->nbd", weights, keys[pairs])
@@ -231,8 +265,11 @@ class JaxFactorisedMAADE(JaxMAADE):
     def _head_tables(self, p: Params) -> tuple[Array, Array, Array]:
         if not self.fold:
             return p["q"], p["W_out"], self._bias(p)
-        return (p["q"] @ p["block1.W1"] + p["block1.b1"], p["block1.W2"] @ p["W_out"],
-                self._bias(p) + p["block1.b2"] @ p["W_out"])
+        return (
+            p["q"] @ p["block1.W1"] + p["block1.b1"],
+            p["block1.W2"] @ p["W_out"],
+            self._bias(p) + p["block1.b2"] @ p["W_out"],
+        )
 
     def _sample(self, p: Params, batch_size: int, columns: Array, key: Array) -> Array:
         """A softmax over the pairs chosen so far, safe for any scores, then a product."""
@@ -245,7 +282,7 @@ class JaxFactorisedMAADE(JaxMAADE):
         shared = columns.shape[1] == 1
 
         def decide(chosen: Array, step: tuple[Array, Array]) -> tuple[Array, Array]:
-            i, gumbel = step                                      # i is (1,) or (B,)
+            i, gumbel = step  # i is (1,) or (B,)
             masked = jnp.where(chosen, scores[i], -jnp.inf)
             highest = jnp.maximum(masked.max(1, keepdims=True), jnp.finfo(keys.dtype).min)
             weight = jnp.exp(masked - highest)
@@ -259,8 +296,7 @@ class JaxFactorisedMAADE(JaxMAADE):
         chosen = jnp.zeros((batch_size, self.layout.pairs), bool)
         _, choices = jax.lax.scan(decide, chosen, (columns, noise))
         columns = jnp.broadcast_to(columns, choices.shape)
-        return jnp.put_along_axis(jnp.zeros_like(choices.T), columns.T, choices.T, 1,
-                                  inplace=False)
+        return jnp.put_along_axis(jnp.zeros_like(choices.T), columns.T, choices.T, 1, inplace=False)
 
 
 def _steps(orders: np.ndarray) -> np.ndarray:

@@ -28,9 +28,17 @@ def describe() -> dict[str, Any]:
         "numpy": np.__version__,
         "numpy_blas": _numpy_blas(),
         "blas_loaded": _loaded_blas(),
-        "thread_settings": {name: os.environ[name] for name in
-                            ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
-                             "VECLIB_MAXIMUM_THREADS", "XLA_FLAGS") if name in os.environ},
+        "thread_settings": {
+            name: os.environ[name]
+            for name in (
+                "OMP_NUM_THREADS",
+                "OPENBLAS_NUM_THREADS",
+                "MKL_NUM_THREADS",
+                "VECLIB_MAXIMUM_THREADS",
+                "XLA_FLAGS",
+            )
+            if name in os.environ
+        },
         "frameworks": _frameworks(),
     }
 
@@ -43,8 +51,13 @@ def _processor() -> str | None:
                 if line.lower().startswith(("model name", "hardware")):
                     return line.partition(":")[2].strip()
         if system == "Darwin":
-            return subprocess.run(["sysctl", "-n", "machdep.cpu.brand_string"], check=True,
-                                  capture_output=True, text=True, timeout=5).stdout.strip()
+            return subprocess.run(
+                ["sysctl", "-n", "machdep.cpu.brand_string"],
+                check=True,
+                capture_output=True,
+                text=True,
+                timeout=5,
+            ).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         pass
     return platform.processor() or os.environ.get("PROCESSOR_IDENTIFIER") or None
@@ -91,6 +104,7 @@ def _frameworks() -> dict[str, Any]:
 
 def _installed_version(distribution: str) -> str | None:
     from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version(distribution)
     except PackageNotFoundError:
@@ -99,4 +113,5 @@ def _installed_version(distribution: str) -> str | None:
 
 if __name__ == "__main__":
     import json
+
     print(json.dumps(describe(), indent=2))

@@ -26,15 +26,20 @@ class TorchMAADE:
         each step, which is what a direct port does.
     """
 
-    def __init__(self, params: Mapping[str, np.ndarray], cardinalities: Sequence[int],
-                 families: Sequence[str], blocks: int = 1, learning_rate: float = 1e-3,
-                 sampler: str = "cached") -> None:
+    def __init__(
+        self,
+        params: Mapping[str, np.ndarray],
+        cardinalities: Sequence[int],
+        families: Sequence[str],
+        blocks: int = 1,
+        learning_rate: float = 1e-3,
+        sampler: str = "cached",
+    ) -> None:
         if sampler not in ("cached", "plain"):
             raise ValueError(f"sampler is {sampler!r}; it must be 'cached' or 'plain'")
         self.layout = layout(params, cardinalities, families, blocks)
         self.blocks, self.sampler = blocks, sampler
-        self.params = {name: torch.tensor(value).requires_grad_()
-                       for name, value in params.items()}
+        self.params = {name: torch.tensor(value).requires_grad_() for name, value in params.items()}
         self.optimizer = torch.optim.Adam(self.params.values(), lr=learning_rate, fused=True)
         self.value_offset = torch.from_numpy(self.layout.value_offset)
         self.missing = torch.from_numpy(~self.layout.exists)
@@ -49,8 +54,9 @@ class TorchMAADE:
         with torch.inference_mode():
             return -self._losses(actions, orders).sum(0).numpy()
 
-    def gradients(self, actions: np.ndarray, orders: np.ndarray,
-                  dlog_prob: np.ndarray) -> dict[str, np.ndarray]:
+    def gradients(
+        self, actions: np.ndarray, orders: np.ndarray, dlog_prob: np.ndarray
+    ) -> dict[str, np.ndarray]:
         """Gradient of ``dlog_prob @ log_prob`` by every parameter."""
         value = -(self._losses(actions, orders).sum(0) @ torch.as_tensor(dlog_prob))
         grads = torch.autograd.grad(value, list(self.params.values()))
@@ -65,8 +71,9 @@ class TorchMAADE:
         self.optimizer.step()
         return loss.item()
 
-    def sample(self, batch_size: int, orders: np.ndarray,
-               seed: int | np.random.Generator) -> np.ndarray:
+    def sample(
+        self, batch_size: int, orders: np.ndarray, seed: int | np.random.Generator
+    ) -> np.ndarray:
         """Strings (B, N), drawn with the Gumbel-max trick."""
         generator = torch.Generator().manual_seed(seed_of(seed))
         size, width = self.layout.exists.shape
@@ -82,15 +89,16 @@ class TorchMAADE:
         """-log of the chosen values' conditional probabilities, (N, B)."""
         actions = torch.as_tensor(actions)
         logits = self._logits(actions, orders)
-        return functional.cross_entropy(logits.flatten(0, 1), actions.T.flatten(),
-                                        reduction="none").view(logits.shape[:2])
+        return functional.cross_entropy(
+            logits.flatten(0, 1), actions.T.flatten(), reduction="none"
+        ).view(logits.shape[:2])
 
     def _logits(self, actions: Tensor, orders: np.ndarray) -> Tensor:
         """Logits (N, B, D), -inf where a value does not exist."""
         p = self.params
         step = torch.as_tensor(steps_of(orders))
         step = step.expand(actions.shape)
-        earlier = step.unsqueeze(1) < step.unsqueeze(2)           # [b, i, j]: j before i
+        earlier = step.unsqueeze(1) < step.unsqueeze(2)  # [b, i, j]: j before i
         q = p["q"].unsqueeze(0)
         k = q + functional.embedding(actions + self.value_offset, self._values())
         for m in range(1, self.blocks + 1):
@@ -111,7 +119,7 @@ class TorchMAADE:
         scores = hidden @ p[f"block{m}.w_a"]
         lowest = torch.finfo(scores.dtype).min
         weights = scores.masked_fill(~visible, lowest).softmax(-1)
-        return (weights * visible) @ k        # the product empties a row that sees nothing
+        return (weights * visible) @ k  # the product empties a row that sees nothing
 
     def _feed_forward(self, m: int, x: Tensor) -> Tensor:
         p = self.params
@@ -141,7 +149,7 @@ class TorchMAADE:
         p, values, size = self.params, self._values(), self.layout.size
         shared = shared_order(orders)
         columns = torch.as_tensor(orders if shared is None else shared[:, None])
-        columns = columns if shared is not None else columns.T             # (N, B) or (N, 1)
+        columns = columns if shared is not None else columns.T  # (N, B) or (N, 1)
         q, head, bias = p["q"][columns], p["W_out"][columns], self._bias()[columns] + noise
         offset = self.value_offset[columns]
         query = q @ p["block1.W_q"]
@@ -174,11 +182,16 @@ class TorchMAADE:
             keys[m - 1][t] = k
             torch.addmm(p[f"block{m}.b_a"], k, p[f"block{m}.W_k"], out=projected[m - 1][t])
             if m < self.blocks:
-                k = self._feed_forward(m, k + self._attend_cached(
-                    m, k @ p[f"block{m}.W_q"], keys[m - 1][:t + 1], projected[m - 1][:t + 1]))
+                k = self._feed_forward(
+                    m,
+                    k
+                    + self._attend_cached(
+                        m, k @ p[f"block{m}.W_q"], keys[m - 1][: t + 1], projected[m - 1][: t + 1]
+                    ),
+                )
 
     def _attend_cached(self, m: int, query: Tensor, keys: Tensor, projected: Tensor) -> Tensor:
-        scores = (projected + query).tanh_() @ self.params[f"block{m}.w_a"]           # (t, B)
+        scores = (projected + query).tanh_() @ self.params[f"block{m}.w_a"]  # (t, B)
         # not bmm: over a transposed batch it copies string by string, ten times as slow
         return (scores.softmax(0).unsqueeze(2) * keys).sum(0)
 
@@ -190,9 +203,15 @@ class TorchFactorisedMAADE(TorchMAADE):
     block allows: both are linear in what the strings select.
     """
 
-    def __init__(self, params: Mapping[str, np.ndarray], cardinalities: Sequence[int],
-                 families: Sequence[str], blocks: int = 1, learning_rate: float = 1e-3,
-                 fold: bool = False) -> None:
+    def __init__(
+        self,
+        params: Mapping[str, np.ndarray],
+        cardinalities: Sequence[int],
+        families: Sequence[str],
+        blocks: int = 1,
+        learning_rate: float = 1e-3,
+        fold: bool = False,
+    ) -> None:
         if blocks != 1:
             raise ValueError(f"the factorised form is for one block, not {blocks}")
         super().__init__(params, cardinalities, families, blocks, learning_rate)
@@ -233,31 +252,34 @@ class TorchFactorisedMAADE(TorchMAADE):
                 context = self._context_by_product(weight, keys, chosen, step)
         return self._head(context)
 
-    def _context_by_product(self, weight: Tensor, keys: Tensor, chosen: Tensor,
-                            step: Tensor) -> Tensor:
+    def _context_by_product(
+        self, weight: Tensor, keys: Tensor, chosen: Tensor, step: Tensor
+    ) -> Tensor:
         """Shared order: choices (B, P) times the weighted key table (P, N d) is all there is."""
-        visible = step[self.pair_position].unsqueeze(1) < step                        # (P, N)
+        visible = step[self.pair_position].unsqueeze(1) < step  # (P, N)
         weight = weight.T * visible
         table = (weight.unsqueeze(2) * keys.unsqueeze(1)).flatten(1)
         total = chosen @ weight + (step == 0)
         context = (chosen @ table).view(len(chosen), self.layout.size, -1)
         return (context / total.unsqueeze(2)).transpose(0, 1)
 
-    def _context_by_mask(self, weight: Tensor, keys: Tensor, chosen: Tensor,
-                         step: Tensor) -> Tensor:
+    def _context_by_mask(
+        self, weight: Tensor, keys: Tensor, chosen: Tensor, step: Tensor
+    ) -> Tensor:
         """An order for each string: one product for each hyper-parameter, over (B, P) masks."""
-        visible = step[:, self.pair_position] < step.T.unsqueeze(2)                   # (N, B, P)
+        visible = step[:, self.pair_position] < step.T.unsqueeze(2)  # (N, B, P)
         seen = visible * chosen
         weight = weight.unsqueeze(2)
         total = torch.bmm(seen, weight) + (step.T == 0).unsqueeze(2)
         return torch.bmm(seen, weight * keys) / total
 
-    def _context_by_gather(self, scores: Tensor, keys: Tensor, actions: Tensor,
-                           step: Tensor) -> Tensor:
+    def _context_by_gather(
+        self, scores: Tensor, keys: Tensor, actions: Tensor, step: Tensor
+    ) -> Tensor:
         """Safe for any scores: each string takes the softmax over what it sees."""
         pairs = actions + self.pair_offset
         step = step.expand(actions.shape)
-        visible = step.unsqueeze(1) < step.unsqueeze(2)                               # (B, N, N)
+        visible = step.unsqueeze(1) < step.unsqueeze(2)  # (B, N, N)
         taken = scores[:, pairs].transpose(0, 1)
         weights = taken.masked_fill(~visible, torch.finfo(taken.dtype).min).softmax(-1)
         return ((weights * visible) @ functional.embedding(pairs, keys)).transpose(0, 1)
@@ -271,8 +293,11 @@ class TorchFactorisedMAADE(TorchMAADE):
         p = self.params
         if not self.fold:
             return p["q"], p["W_out"], self._bias()
-        return (p["q"] @ p["block1.W1"] + p["block1.b1"], p["block1.W2"] @ p["W_out"],
-                self._bias() + p["block1.b2"] @ p["W_out"])
+        return (
+            p["q"] @ p["block1.W1"] + p["block1.b1"],
+            p["block1.W2"] @ p["W_out"],
+            self._bias() + p["block1.b2"] @ p["W_out"],
+        )
 
     def _hidden(self, x: Tensor) -> Tensor:
         return torch.tanh(x) if self.fold else self._feed_forward(1, x)
@@ -295,8 +320,9 @@ class TorchFactorisedMAADE(TorchMAADE):
         choices = self._walk_by_softmax(columns.T, noise)
         return torch.empty_like(columns).scatter_(1, columns, choices.T)
 
-    def _walk_by_product(self, batch_size: int, column: Tensor, table: Tensor,
-                         noise: Tensor) -> Tensor:
+    def _walk_by_product(
+        self, batch_size: int, column: Tensor, table: Tensor, noise: Tensor
+    ) -> Tensor:
         """Choices (N, B) step by step; ``table`` (N, P, d + 1) ends in the weights' own column."""
         start, head, bias = (part[column] for part in self._head_tables())
         bias = bias.unsqueeze(1) + noise
@@ -309,7 +335,7 @@ class TorchFactorisedMAADE(TorchMAADE):
                 context = chosen[:, :decided] @ table[t, :decided]
                 x = torch.addcdiv(x, context[:, :-1], context[:, -1:])
             torch.argmax(torch.addmm(bias[t], self._hidden(x), head[t]), -1, out=choices[t])
-            chosen[:, decided:decided + cardinality].scatter_(1, choices[t].unsqueeze(1), 1.0)
+            chosen[:, decided : decided + cardinality].scatter_(1, choices[t].unsqueeze(1), 1.0)
             decided += cardinality
         return choices
 

@@ -17,7 +17,7 @@ Array = Any  # numpy.ndarray or an array of another module with the same functio
 
 # glibc hands freed memory back to the system above a threshold, and every batch's temporaries would
 # be mapped, page by page, again. The threshold follows the largest block freed: one of 16 MB, never
-# touched, makes an update about a third faster (benchmarks/speed.py). Elsewhere it does nothing.
+# touched, keeps them mapped. Elsewhere it does nothing.
 _ = np.empty(1 << 24, dtype=np.uint8)
 del _
 

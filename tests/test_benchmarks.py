@@ -97,3 +97,16 @@ def test_timing_takes_turns_and_reports_ratios():
     assert result.ratio("slow").median == pytest.approx(3)
     assert result.time("fast").median == pytest.approx(0.01)
     assert calls[-8:].count("slow") == 4
+
+
+def test_expected_best_of_random_draws():
+    """Against brute force: all pairs and triples of draws from three weighted cells."""
+    from itertools import product
+
+    from random_expectation import expected_best
+
+    errors, weights = np.array([3.0, 1.0, 2.0]), np.array([1, 2, 3])
+    draws = np.repeat(errors, weights)
+    for n in (1, 2, 3):
+        best = [min(chosen) for chosen in product(draws, repeat=n)]
+        assert expected_best(errors, weights, n) == pytest.approx(np.mean(best))

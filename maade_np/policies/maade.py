@@ -298,8 +298,9 @@ class MAADE(Policy):
 def factorised_pays(B: int, N: int, P: int, a: int, d: int, blocks: int) -> bool:
     """Tell whether the factorised first block is the cheaper one.
 
-    Counts nanoseconds of an update on one core, with the cost of a tanh (with its backward), of an
-    entry of the (B, N, P) weights and of a multiply-add as measured by ``benchmarks/speed.py``.
+    Counts nanoseconds of an update on one core: of a tanh (with its backward), of an entry of the
+    (B, N, P) weights and of a multiply-add. ``benchmarks/speed.py`` times both forms along B, N, d, M
+    and D beside this rule's choice.
     """
     tanh, entry, multiply_add = 6.0, 4.0, 0.03
     tables = N + P if blocks > 1 else N

@@ -36,7 +36,7 @@ PEERS: dict[str, tuple[str, str, dict[str, Any], str]] = {
 }
 
 
-class MissingPeerError(ImportError):
+class MissingPeer(ImportError):  # noqa: N818 - reads as what it says
     """The framework of a peer is not installed; the message says which and how to get it."""
 
 
@@ -90,7 +90,7 @@ def create(
     ------
     ValueError
         If there is no peer of that name.
-    MissingPeerError
+    MissingPeer
         If its framework is not installed.
     """
     if name not in PEERS:
@@ -99,7 +99,7 @@ def create(
     try:
         importlib.import_module(distribution)
     except ImportError as error:
-        raise MissingPeerError(
+        raise MissingPeer(
             f"peer {name!r} needs {distribution}, which is not installed: "
             f"pip install {distribution}"
         ) from error

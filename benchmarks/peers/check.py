@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from . import PEERS, MissingPeerError, create, limit_threads, random_params
+from . import PEERS, MissingPeer, create, limit_threads, random_params
 
 TOLERANCE = 1e-9
 CARDINALITIES = (2, 3, 2, 5, 3, 2, 3)
@@ -32,7 +32,7 @@ def peers_for(space: Space, params: dict[str, np.ndarray], blocks: int) -> dict[
             continue
         try:
             found[name] = create(name, params, *space, blocks=blocks, learning_rate=1e-2)
-        except MissingPeerError:
+        except MissingPeer:
             continue
     return found
 
@@ -94,17 +94,20 @@ def agreement(blocks: int, kind: str, scale: float, rng: np.random.Generator) ->
     return worst
 
 
-def sampling(kind: str, scale: float, rng: np.random.Generator) -> dict[str, tuple[float, float]]:
+def sampling(
+    blocks: int, kind: str, scale: float, rng: np.random.Generator
+) -> dict[str, tuple[float, float]]:
     """For each peer: total probability less 1, and the chi-square's distance in deviations."""
     space = (2, 3, 3, 2), ("edge", "op", "op", "edge")
-    params = random_params(*space, d=5, blocks=1, rng=rng)
-    params["block1.w_a"] *= scale
+    params = random_params(*space, d=5, blocks=blocks, rng=rng)
+    for m in range(1, blocks + 1):
+        params[f"block{m}.w_a"] *= scale
     strings = np.array(list(itertools.product(*map(range, space[0]))))
     draws, size = 20_000, len(space[0])
     orders = orders_of(kind, draws, size, rng)
     ways = np.unique(orders, axis=0)
     found = {}
-    for name, peer in peers_for(space, params, 1).items():
+    for name, peer in peers_for(space, params, blocks).items():
         by_order = np.exp([peer.log_prob(strings, np.tile(way, (len(strings), 1))) for way in ways])
         density = by_order.mean(0) if len(ways) > 1 else by_order[0]
         drawn = peer.sample(draws, orders, rng)
@@ -139,7 +142,7 @@ def main() -> int:
     for name in PEERS:
         try:
             create(name, random_params(*space, d=3, blocks=1, rng=rng), *space)
-        except MissingPeerError as error:
+        except MissingPeer as error:
             print(f"skipped: {error}")
     if len(peers_for(space, random_params(*space, d=3, blocks=1, rng=rng), 1)) < 2:
         print("fewer than two peers are installed; nothing to compare")
@@ -159,13 +162,16 @@ def main() -> int:
             f"{'FAIL' if bad else 'ok  '} {blocks} block(s), {kind:7} order, "
             f"scores x {scale:<6g} {len(worst)} peers, worst difference {worst[name]:.1e} ({name})"
         )
-    for kind, scale in itertools.product(("shared", "each"), (1.0, 1000.0)):
-        for name, (excess, deviations) in sampling(kind, scale, rng).items():
+    for blocks, kind, scale in [
+        *itertools.product((1, 2), kinds, (1.0,)),
+        *itertools.product((1,), kinds, (1000.0,)),
+    ]:
+        for name, (excess, deviations) in sampling(blocks, kind, scale, rng).items():
             bad = not (excess <= TOLERANCE and abs(deviations) < 6)
             failed |= bad
             print(
-                f"{'FAIL' if bad else 'ok  '} {name:20} {kind:7} order, scores x {scale:<6g} "
-                f"total - 1 = {excess:.1e}, chi-square {deviations:+.1f} deviations"
+                f"{'FAIL' if bad else 'ok  '} {name:20} {blocks} block(s), {kind:7} order, "
+                f"scores x {scale:<6g} total - 1 = {excess:.1e}, chi-square {deviations:+.1f} deviations"
             )
     return int(failed)
 

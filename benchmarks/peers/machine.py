@@ -23,7 +23,7 @@ def describe() -> dict[str, Any]:
         "architecture": platform.machine(),
         "cores": os.cpu_count(),
         "cores_usable": _usable_cores(),
-        "system": f"{platform.system()} {platform.release()}",
+        "os": f"{platform.system()} {platform.release()}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "numpy": np.__version__,
         "numpy_blas": _numpy_blas(),

@@ -6,7 +6,7 @@
 Every trial is one line of ``results/first/records.jsonl``: the search's settings, its seed (of the
 searcher and of the table's noise), its counts, and the incumbent's errors at some queries. Trials that
 are there are not run again, so an interrupted run goes on. ``table.md``, ``table.csv`` and
-``curves.png`` are made from the records alone.
+the plots are made from the records alone.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ import maade_np as mn
 from maade_np import gradcheck_suite
 from maade_np.files import cache_folder
 from maade_np.loop import Progress, versions
-from maade_np.report import curve, text
+from maade_np.report import save_cell, save_curve, save_point, text
 from maade_np.searchers import REGISTRY, settings_for
 from maade_np.spaces import nasbench101
 from maade_np.tables import NASBench101, Table, Toy
@@ -202,21 +202,18 @@ def _search(arguments: argparse.Namespace) -> None:
 
 def write_result(result: mn.SearchResult, folder: Path) -> list[Path]:
     """Write the record of a search and its pictures; return the paths."""
-    from maade_np import report
-
     result.save(folder)
     paths = [folder / "result.json", folder / "history.csv"]
-    paths.append(report.save_curve(result, folder / "curve.png"))
+    paths.append(save_curve(result, folder / "curve.png"))
     best, title = result.best, f"best of {result.counts['queries']} queries"
-    if result.names == nasbench101.NASBench101Space().names:
+    if text.are_cells(result.names):
         title += f": mean test error {100 * (1 - best.mean_test):.2f} %"
         matrix, ops = nasbench101.matrix_ops(best.actions[None])
         pruned = nasbench101.prune(matrix[0], ops[0].tolist())
-        paths.append(report.save_cell(*pruned, folder / "cell.png", title))
+        paths.append(save_cell(*pruned, folder / "cell.png", title))
     else:
-        paths.append(
-            report.save_point(result.names, best.actions.tolist(), folder / "point.png", title)
-        )
+        values = best.actions.tolist()
+        paths.append(save_point(result.names, values, folder / "point.png", title))
     return paths
 
 
@@ -373,7 +370,7 @@ example:
 
 def _plot(arguments: argparse.Namespace) -> None:
     result = mn.SearchResult.load(arguments.folder)
-    print(curve.save_curve(result, arguments.out or arguments.folder / "curve.png"))
+    print(save_curve(result, arguments.out or arguments.folder / "curve.png"))
 
 
 def _add_info(commands: Any) -> None:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from oracles import all_orders, all_strings, chi_square_p, make_policy, random_orders, tile
 
+from maade_np.layers.masked_softmax import SAFE_RANGE
 from maade_np.policies import maade_sampler
-from maade_np.policies.maade_sampler import SAFE_RANGE
 from maade_np.spaces import CategoricalSpace
 
 N = 4  # of mixed_space

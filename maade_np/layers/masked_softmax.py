@@ -17,6 +17,17 @@ class MaskedSoftmaxCache(NamedTuple):
     shape: tuple[int, ...]
 
 
+def shared_shift(scores: Array) -> Array | None:
+    """Return the row maxima (..., 1) that may be subtracted whatever is visible.
+
+    None where a row spans more than `SAFE_RANGE`, so that a visible entry might underflow beside an
+    invisible one.
+    """
+    top = scores.real.max(axis=-1, keepdims=True)
+    spread = top - scores.real.min(axis=-1, keepdims=True)
+    return top if to_host(spread.max()) <= SAFE_RANGE else None
+
+
 def masked_softmax_forward(scores: Array, visible: Array) -> tuple[Array, MaskedSoftmaxCache]:
     """Normalise ``exp(scores)`` over the visible entries of the last axis.
 
@@ -25,8 +36,8 @@ def masked_softmax_forward(scores: Array, visible: Array) -> tuple[Array, Masked
 
     Scores that all strings share (``(n, m)`` against a mask ``(B, n, m)``) are exponentiated once.
     The shift that keeps the exponential in range is the row's maximum over all entries, visible or
-    not, as long as no row spans more than `SAFE_RANGE`; beyond it a visible entry might underflow
-    beside an invisible one, and each row of each string takes the maximum of its visible entries.
+    not, where that is safe (`shared_shift`); else each row of each string takes the maximum of its
+    visible entries.
 
     Parameters
     ----------
@@ -39,9 +50,8 @@ def masked_softmax_forward(scores: Array, visible: Array) -> tuple[Array, Masked
     cache : MaskedSoftmaxCache
     """
     xp = array_module(scores, visible)
-    top = scores.real.max(axis=-1, keepdims=True)
-    spread = top - scores.real.min(axis=-1, keepdims=True)
-    if to_host(spread.max()) <= SAFE_RANGE:
+    top = shared_shift(scores)
+    if top is not None:
         alpha = xp.exp(scores - top) * visible
     else:
         lowest = scores.real.min()

@@ -208,13 +208,13 @@ class MAADE(Policy):
                 after = after_x, after_key
         else:
             keys = table[pairs]
-        before = batch.ranks[:, None, :] < batch.ranks[:, :, None]
-        until = batch.ranks[:, None, :] <= batch.ranks[:, :, None]
+        earlier, later = batch.ranks[:, None, :], batch.ranks[:, :, None]
         blocks = []
         for m in range(2 if factorised else 1, M + 1):
             weights, key = self.block(m), None
-            x, query = textbook_block_forward(x, keys, before, weights)
+            x, query = textbook_block_forward(x, keys, earlier < later, weights)
             if m < M:
+                until = earlier <= later
                 keys, key = textbook_block_forward(keys, keys, until, weights)
             blocks.append((query, key))
         logits, heads = heads_forward(x, W, b)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from maade_np.backend import Array, array_module, row_sum, to_device, to_host
+from maade_np.backend import Array, array_module, row_sum, to_device
 from maade_np.layers import (
     affine_forward,
     fold_heads_forward,
@@ -14,7 +14,7 @@ from maade_np.layers import (
     textbook_block_forward,
 )
 from maade_np.layers.block import scores_forward
-from maade_np.layers.masked_softmax import SAFE_RANGE
+from maade_np.layers.masked_softmax import shared_shift
 
 if TYPE_CHECKING:
     from maade_np.policies.maade import MAADE
@@ -32,7 +32,7 @@ class Tables(NamedTuple):
     scores : (N, P)
         Additive (or dot-product) scores of all pairs.
     weights : (N, P) or None
-        ``exp(scores - row maximum)`` where no row spans more than `SAFE_RANGE`.
+        ``exp(scores - row maximum)`` where `shared_shift` finds that safe.
     values : (P, f)
         Keys times W1.
     base : (N, f)
@@ -54,12 +54,12 @@ def make_tables(policy: MAADE) -> Tables:
     p, weights, xp = policy.params, policy.block(1), policy.xp
     keys, _ = policy.key_table()
     scores, _ = scores_forward(p["q"], keys, weights)
-    top = scores.max(axis=-1, keepdims=True)
-    safe = to_host((top - scores.min(axis=-1, keepdims=True)).max()) <= SAFE_RANGE
+    top = shared_shift(scores)
+    weights_of_pairs = None if top is None else xp.exp(scores - top)
     values = keys @ weights["W1"]
     base, _ = affine_forward(p["q"], weights["W1"], weights["b1"])
     (W, b), _ = fold_heads_forward(weights["W2"], weights["b2"], p["W_out"], p["b_out"])
-    return Tables(scores, xp.exp(scores - top) if safe else None, values, base, W, b)
+    return Tables(scores, weights_of_pairs, values, base, W, b)
 
 
 def sample_factorised(
@@ -74,16 +74,7 @@ def sample_factorised(
     tables = make_tables(policy)
     xp, layout = policy.xp, policy.layout
     B, N, D = noise.shape
-    if (orders == orders[0]).all():
-        groups: list[tuple[np.ndarray, Any]] = [(orders[0], slice(None))]
-    else:
-        distinct, group_of = np.unique(orders, axis=0, return_inverse=True)
-        group_of = group_of.reshape(-1)
-        if tables.weights is None or len(distinct) * GROUP_OVERHEAD > B:
-            return _sample_own_orders(policy, tables, orders, noise, temperature)
-        members = [to_device(np.flatnonzero(group_of == g), xp) for g in range(len(distinct))]
-        groups = list(zip(distinct, members, strict=True))
-    if tables.weights is None:
+    if tables.weights is None or (groups := _groups(orders, xp)) is None:
         return _sample_own_orders(policy, tables, orders, noise, temperature)
     ones = xp.ones((layout.P, 1), dtype=noise.dtype)
     weighted = tables.weights[:, :, None] * xp.concatenate([tables.values, ones], axis=1)
@@ -92,6 +83,17 @@ def sample_factorised(
     for order, rows in groups:
         _sample_group(policy, tables, weighted, order, rows, noise, temperature, actions, logits)
     return actions, logits
+
+
+def _groups(orders: np.ndarray, xp: Any) -> list[tuple[np.ndarray, Any]] | None:
+    """Return each distinct order with the rows of its strings; None where there are too many."""
+    if (orders == orders[0]).all():
+        return [(orders[0], slice(None))]
+    distinct, group_of = np.unique(orders, axis=0, return_inverse=True)
+    if len(distinct) * GROUP_OVERHEAD > len(orders):
+        return None
+    members = [np.flatnonzero(group_of.reshape(-1) == g) for g in range(len(distinct))]
+    return [(order, to_device(rows, xp)) for order, rows in zip(distinct, members, strict=True)]
 
 
 def _sample_group(

@@ -47,9 +47,14 @@ def summary(result: SearchResult) -> str:
     return "\n".join(lines)
 
 
+def are_cells(names: tuple[str, ...]) -> bool:
+    """Tell by the hyper-parameters' names whether strings are NAS-Bench-101 cells."""
+    return names == nasbench101.NASBench101Space().names
+
+
 def point_text(names: tuple[str, ...], actions: np.ndarray) -> str:
     """Return a string of any space as text: a NAS-Bench-101 cell, or a line a hyper-parameter."""
-    if names == nasbench101.NASBench101Space().names:
+    if are_cells(names):
         return nasbench101.cell_text(actions)
     width = max(map(len, names))
     return "\n".join(f"  {n:<{width}}  {v}" for n, v in zip(names, actions.tolist(), strict=True))

@@ -49,10 +49,10 @@ class RandomSearch(Searcher):
 
     def propose(self, n: int) -> dict[str, np.ndarray]:
         """Draw n valid strings."""
-        shape = self.space.size
+        space = self.space
 
         def draw(count: int, tries: int) -> dict[str, np.ndarray]:
-            return {"actions": self._rng.integers(0, self.space.cardinalities, (count, shape))}
+            return {"actions": self._rng.integers(0, space.cardinalities, (count, space.size))}
 
         chosen = self.rejection.collect(n, draw)
         self.counts["resampled"] = self.rejection.resampled

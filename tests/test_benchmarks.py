@@ -110,3 +110,11 @@ def test_expected_best_of_random_draws():
     for n in (1, 2, 3):
         best = [min(chosen) for chosen in product(draws, repeat=n)]
         assert expected_best(errors, weights, n) == pytest.approx(np.mean(best))
+
+
+def test_limits_are_measured_and_written(tmp_path, monkeypatch):
+    import speed_limits
+
+    monkeypatch.setattr("sys.argv", ["speed_limits.py", "--seconds", "0.01", "--out", str(tmp_path)])
+    speed_limits.main()
+    assert "| sample |" in (tmp_path / "limits.md").read_text(encoding="utf-8")

@@ -66,7 +66,9 @@ def search(
         Queries, at least 1, spent exactly: a valid string asked for costs one, a cell that was
         evaluated before included; with a lower training budget it costs epochs / 108.
     protocol : str, optional
-        What drives the search and what is its result; the table's default where not given.
+        What drives the search and what is its result, perhaps with options, as in
+        ``"validation-single:noise=redrawn"`` (`maade_np.tables.Protocol`); the table's default
+        where not given.
     seed : int
         Of the table's noise: shared by all searchers of a trial.
     on_batch : callable, optional
@@ -124,7 +126,7 @@ class _Run:
         self.searcher, self.table, self.budget, self.seed = searcher, table, budget, seed
         self.protocol = protocol
         self.optimum = table.optimum(protocol, seed)
-        self.spent = 0.0
+        self.spent, self.queries = 0.0, 0
         self.batches: list[dict[str, np.ndarray]] = []
         self.cells: set[int] = set()
         self.best = (-np.inf, np.nan)
@@ -137,7 +139,11 @@ class _Run:
         proposals = self.searcher.ask(min(left, self.table.at_once or left))
         asked = time.perf_counter()
         found = self.table.query(
-            proposals.actions, self.protocol, seed=self.seed, epochs=proposals.epochs
+            proposals.actions,
+            self.protocol,
+            seed=self.seed,
+            epochs=proposals.epochs,
+            first=self.queries,
         )
         queried = time.perf_counter()
         if not found.valid.all():
@@ -158,6 +164,7 @@ class _Run:
     def record(self, batch: dict[str, np.ndarray]) -> None:
         """Take an evaluated batch into the history."""
         self.batches.append(batch)
+        self.queries += len(batch["cell"])
         self.spent += float(batch["epochs"].sum()) / FULL_EPOCHS
         self.cells.update(batch["cell"].tolist())
         top = int(np.argmax(batch["signal"]))
@@ -166,8 +173,7 @@ class _Run:
 
     def progress(self) -> Progress:
         """Say how far the search is."""
-        queries = sum(len(batch["cell"]) for batch in self.batches)
-        return Progress(queries, self.spent, self.budget, *self.best, len(self.cells))
+        return Progress(self.queries, self.spent, self.budget, *self.best, len(self.cells))
 
     def settings(self) -> dict[str, Any]:
         """What has to be the same for the same result."""

@@ -118,6 +118,12 @@ class SearchResult:
         figures = (float(getattr(h, name)[i]) for name in ("signal", "held_out", "mean_test"))
         return Best(int(h.query[i]), h.actions[i], int(h.cell[i]), *figures)
 
+    @property
+    def train_seconds(self) -> float | None:
+        """Simulated training time of all queries; None where that of one is unknown."""
+        total = float(self.history.seconds.sum())
+        return None if np.isnan(total) else total
+
     def curve(self) -> dict[str, np.ndarray]:
         """Return the figures of the best string so far, after each query.
 
@@ -160,6 +166,7 @@ class SearchResult:
             "format": FORMAT,
             **self.settings,
             "counts": self.counts,
+            "train_seconds": self.train_seconds,
             "best": {**best._asdict(), "actions": best.actions.tolist()},
             "regret": self.regret(),
             "optimum": self.optimum,

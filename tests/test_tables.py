@@ -116,6 +116,56 @@ def test_single_validation_repeat_is_fixed_by_seed_and_cell(
     assert len(np.unique(signals, axis=0)) == 40
 
 
+def test_redrawn_noise_is_a_function_of_seed_cell_and_number(
+    table: NASBench101, columns: Columns
+) -> None:
+    protocol = "validation-single:noise=redrawn"
+    actions = np.repeat(table.actions()[:1], 3_000, axis=0)
+    counts = columns["validation"][0, 1]
+    found = table.query(actions, protocol, seed=3)
+    repeat = (np.round(found.signal * 9_984)[:, None] == counts).argmax(axis=1)
+    assert np.bincount(repeat, minlength=3).min() > 900  # 1,000 each, sd 26
+    np.testing.assert_array_equal(found.held_out, found.mean_test)
+    later = table.query(actions[:1_000], protocol, seed=3, first=2_000)
+    np.testing.assert_array_equal(later.signal, found.signal[2_000:])
+    other = table.query(actions, protocol, seed=4)
+    assert 0.55 < (other.signal != found.signal).mean() < 0.78
+    validation = columns["validation"][:, 1] / 9_984
+    assert table.optimum(protocol)["signal"] == validation.max()
+    assert table.optimum(protocol, seed=9) == table.optimum(protocol)
+
+
+def test_report_single_is_the_test_accuracy_and_time_of_the_run_that_drove(
+    table: NASBench101, columns: Columns
+) -> None:
+    protocol = "validation-single:report=single"
+    found = table.query(table.actions(), protocol, seed=5)
+    fixed = table.query(table.actions(), "validation-single", seed=5)
+    np.testing.assert_array_equal(found.signal, fixed.signal)
+    validation, test = (columns[k][:, 1] / 9_984 for k in ("validation", "test"))
+    repeat = (np.abs(found.signal[:, None] - validation) < 1e-9).argmax(axis=1)
+    rows = np.arange(SIZE)
+    np.testing.assert_allclose(found.held_out, test[rows, repeat], rtol=1e-14)
+    np.testing.assert_array_equal(found.seconds, columns["train_seconds"][rows, 1, repeat])
+    assert table.optimum(protocol, seed=5)["held_out"] == found.held_out.max()
+
+
+@pytest.mark.parametrize(
+    ("protocol", "message"),
+    [
+        ("validation-single:noise=loud", "'noise=loud' is no option; there are noise=fixed"),
+        ("validation-single:redrawn", "'redrawn' is no option"),
+        ("test-mean:noise=redrawn", "options are for protocols in which one of several"),
+        ("median:noise=redrawn", "'median' is not available"),
+    ],
+)
+def test_protocol_options_that_do_not_fit_are_refused(
+    table: NASBench101, protocol: str, message: str
+) -> None:
+    with pytest.raises(TableError, match=message):
+        table.query(table.actions(), protocol)
+
+
 def test_isomorphic_strings_share_a_row_and_invalid_ones_have_none(table: NASBench101) -> None:
     actions = table.actions().astype(np.int64)
     renamed = actions.copy()
@@ -136,7 +186,7 @@ def test_isomorphic_strings_share_a_row_and_invalid_ones_have_none(table: NASBen
 
 
 def test_seconds_are_the_mean_of_what_is_known(table: NASBench101, columns: Columns) -> None:
-    seconds = table.query(table.actions()).seconds
+    seconds = table.query(table.actions(), "validation-mean").seconds
     assert seconds[0] == 15
     assert np.isnan(seconds[1])
     expected = columns["train_seconds"][2:, 1].astype(float).mean(axis=1)

@@ -30,7 +30,7 @@ from maade_np.tables._format import (
     check_header,
     save_columns,
 )
-from maade_np.tables.base import Measured, Table, TableError, noise_uniform
+from maade_np.tables.base import Measured, Protocol, Table, TableError, noise_uniform
 
 # Published ceilings of the whole benchmark (a co-author's comment, google-research/nasbench #10).
 BEST_MEAN_TEST = 0.943175752957662
@@ -55,7 +55,8 @@ class NASBench101(Table):
     Accuracies are correctly classified images out of 9,984. Protocols (signal -> held_out):
 
     - ``validation-single``: validation accuracy of one repeat, a function of trial seed and
-      cell -> mean of the three test repeats;
+      cell -> mean of the three test repeats. With ``:noise=redrawn`` the repeat is drawn anew at
+      every query; with ``:report=single`` -> the test accuracy of the same repeat;
     - ``validation-mean``: mean of the three validation repeats -> mean of the test repeats;
     - ``test-holdout``: test repeat 0 -> mean of test repeats 1 and 2;
     - ``test-mean``: mean of the three test repeats -> itself.
@@ -78,6 +79,7 @@ class NASBench101(Table):
     """
 
     kind: ClassVar[str] = "real"
+    single_protocols: ClassVar[tuple[str, ...]] = ("validation-single",)
 
     def __init__(
         self,
@@ -163,30 +165,40 @@ class NASBench101(Table):
 
     def check_protocol(self, protocol: str | None) -> str:
         """See `Table.check_protocol`; says which repeats a known protocol lacks."""
-        if protocol in _PROTOCOLS and protocol not in self.protocols:
-            key = _PROTOCOLS[protocol]
+        name = "" if protocol is None else Protocol.parse(protocol).name
+        if name in _PROTOCOLS and name not in self.protocols:
+            key = _PROTOCOLS[name]
             raise TableError(
-                f"protocol {protocol!r} needs single {key} repeats, and {self._source} has no "
+                f"protocol {name!r} needs single {key} repeats, and {self._source} has no "
                 f"cell with all three of them: it offers {', '.join(self.protocols)}"
             )
         return super().check_protocol(protocol)
 
     def measure(
-        self, actions: np.ndarray, cells: np.ndarray, protocol: str, seed: int, epochs: np.ndarray
+        self,
+        actions: np.ndarray,
+        cells: np.ndarray,
+        protocol: str,
+        seed: int | np.ndarray,
+        epochs: np.ndarray,
     ) -> Measured:
         """See `Table.measure`."""
+        asked = Protocol.parse(protocol)
         rows = self._rows(actions, cells)
-        budgets = self._budget_numbers(epochs, protocol)
-        signal, held_out, mean = self._accuracies(rows, budgets, cells, protocol, seed)
+        budgets = self._budget_numbers(epochs, asked.name)
+        repeat = None if asked.name != "validation-single" else _drawn_repeat(seed, cells)
+        signal, held_out, mean = self._accuracies(rows, budgets, asked, repeat)
         unknown = np.isnan(signal)
         if unknown.any():
             first = int(unknown.argmax())
             raise TableError(
-                f"{self._source} lacks the {_PROTOCOLS[protocol]} results of "
+                f"{self._source} lacks the {_PROTOCOLS[asked.name]} results of "
                 f"{int(unknown.sum())} of {len(rows)} cells asked, first cell "
                 f"{self._hash(rows[first])} at {epochs[first]} epochs"
             )
         seconds = self.column("train_seconds")[rows, budgets].astype(np.float64)
+        if repeat is not None:
+            seconds = _of_repeat(seconds, repeat)
         return Measured(signal, held_out, mean, _mean_of_known(seconds))
 
     def mean_test(self, actions: Any) -> np.ndarray:
@@ -202,13 +214,21 @@ class NASBench101(Table):
     def optimum(self, protocol: str | None = None, seed: int = 0) -> dict[str, float | None]:
         """See `Table.optimum`; over the cells of this table at its full training budget."""
         protocol = self.check_protocol(protocol)
-        key = protocol, seed if protocol == "validation-single" else 0
+        asked = Protocol.parse(protocol)
+        fixed = asked.name == "validation-single" and asked.noise == "fixed"
+        key = protocol, seed if fixed else 0
         if key not in self._optima:
             cells = np.flatnonzero(self._row_of_cell >= 0)
             rows, last = self._row_of_cell[cells], np.array(-1)
-            figures = self._accuracies(rows, last, cells, protocol, seed)
+            repeats: list[np.ndarray | None] = [None]
+            if fixed:
+                repeats = [_drawn_repeat(seed, cells)]
+            elif asked.name == "validation-single":
+                repeats = [np.full(len(cells), repeat) for repeat in range(REPEATS)]
+            figures = zip(*(self._accuracies(rows, last, asked, r) for r in repeats), strict=True)
             names = ("signal", "held_out", "mean_test")
-            self._optima[key] = dict(zip(names, map(_best, figures), strict=True))
+            best = (_best(np.concatenate(figure)) for figure in figures)
+            self._optima[key] = dict(zip(names, best, strict=True))
         return dict(self._optima[key])
 
     def describe(self) -> dict[str, Any]:
@@ -223,20 +243,24 @@ class NASBench101(Table):
         return self.name if self.path is None else str(self.path)
 
     def _accuracies(
-        self, rows: np.ndarray, budgets: np.ndarray, cells: np.ndarray, protocol: str, seed: int
+        self, rows: np.ndarray, budgets: np.ndarray, asked: Protocol, repeat: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Signal, held-out and mean test accuracy (n,) of rows; NaN where a repeat is missing."""
+        """Signal, held-out and mean test accuracy (n,) of rows; NaN where a repeat is missing.
+
+        `repeat` (n,) is the one that drives, where one does.
+        """
         test = self._test[rows, budgets]
         mean = _accuracy(test)
-        if protocol == "test-mean":
+        if asked.name == "test-mean":
             return mean, mean, mean
-        if protocol == "test-holdout":
+        if asked.name == "test-holdout":
             return _accuracy(test[:, :1]), _accuracy(test[:, 1:]), mean
         validation = self.column("validation")[rows, budgets]
-        if protocol == "validation-single":
-            repeat = (noise_uniform(seed, cells) * REPEATS).astype(np.int64)
-            validation = np.take_along_axis(validation, repeat[:, None], axis=1)
-        return _accuracy(validation), mean, mean
+        if repeat is None:
+            return _accuracy(validation), mean, mean
+        single = asked.report == "single"
+        held_out = _accuracy(_of_repeat(test, repeat)) if single else mean
+        return _accuracy(_of_repeat(validation, repeat)), held_out, mean
 
     def _rows(self, actions: np.ndarray, cells: np.ndarray) -> np.ndarray:
         rows = self._row_of_cell[cells]
@@ -277,6 +301,15 @@ def _accuracy(counts: np.ndarray) -> np.ndarray:
     """Mean accuracy over the repeats of image counts (n, R), (n,); NaN where one is missing."""
     total = counts.sum(axis=1, dtype=np.int64) / (IMAGES * counts.shape[1])
     return np.where((counts == MISSING).any(axis=1), np.nan, total)
+
+
+def _drawn_repeat(seed: int | np.ndarray, cells: np.ndarray) -> np.ndarray:
+    return (noise_uniform(seed, cells) * REPEATS).astype(np.int64)
+
+
+def _of_repeat(values: np.ndarray, repeat: np.ndarray) -> np.ndarray:
+    """Column `repeat` (n,) of values (n, R), as (n, 1)."""
+    return np.take_along_axis(values, repeat[:, None], axis=1)
 
 
 def _mean_of_known(values: np.ndarray) -> np.ndarray:

@@ -52,7 +52,12 @@ class Objective(Table):
         return ("objective",)
 
     def measure(
-        self, actions: np.ndarray, cells: np.ndarray, protocol: str, seed: int, epochs: np.ndarray
+        self,
+        actions: np.ndarray,
+        cells: np.ndarray,
+        protocol: str,
+        seed: int | np.ndarray,
+        epochs: np.ndarray,
     ) -> Measured:
         """See `Table.measure`; nothing but the signal is known."""
         signal = np.array([self._value(point) for point in self.space.decode(actions)], dtype=float)

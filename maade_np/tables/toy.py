@@ -71,7 +71,12 @@ class Toy(Table):
         return _WORST + (_BEST - _WORST) * (_raw_landscape(actions) - low) / (high - low)
 
     def measure(
-        self, actions: np.ndarray, cells: np.ndarray, protocol: str, seed: int, epochs: np.ndarray
+        self,
+        actions: np.ndarray,
+        cells: np.ndarray,
+        protocol: str,
+        seed: int | np.ndarray,
+        epochs: np.ndarray,
     ) -> Measured:
         """See `Table.measure`; the training budget makes no difference here."""
         truth = self.truth(actions)

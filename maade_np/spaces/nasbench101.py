@@ -24,6 +24,8 @@ from maade_np.spaces._isomorphism import (
     op_digits,
 )
 from maade_np.spaces._module_hash import INPUT, OPS, OUTPUT, checked_cell, module_hash, prune
+from maade_np.spaces._official_labelling import official_codes
+from maade_np.spaces._parameters import count_parameters, vertex_channels
 from maade_np.spaces.categorical import CategoricalSpace
 
 __all__ = [
@@ -40,13 +42,16 @@ __all__ = [
     "cell_numbers",
     "cell_representatives",
     "cell_text",
+    "count_parameters",
     "enumerate_cells",
     "from_codes",
     "from_matrix",
     "matrix_ops",
     "module_hash",
+    "official_codes",
     "prune",
     "to_codes",
+    "vertex_channels",
 ]
 
 _INTERIOR = VERTICES - 2

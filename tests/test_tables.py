@@ -356,7 +356,7 @@ def test_other_files(tmp_path: Path, columns: Columns) -> None:
     with pytest.raises(TableError, match="no such file"):
         NASBench101.load(tmp_path)
     (tmp_path / "official.tfrecord").write_bytes(b"x")
-    with pytest.raises(TableError, match=r"convert the \.tfrecord"):
+    with pytest.raises(TableError, match="the file ends 1 bytes into it"):
         NASBench101.load(tmp_path / "official.tfrecord")
     np.save(tmp_path / "array.npy", np.arange(3))
     with pytest.raises(TableError, match=r"not a readable \.npz"):

@@ -41,6 +41,8 @@ COLUMNS = {
     "validation": Column("uint16", ("C", "E", REPEATS)),
     "test": Column("uint16", ("C", "E", REPEATS)),
     "validation_best": Column("uint16", ("C", "E"), optional=True),
+    "train": Column("float32", ("C", "E", REPEATS), optional=True),
+    "halfway": Column("float32", ("C", "E", REPEATS, 4), optional=True),
     "train_seconds": Column("float32", ("C", "E", REPEATS)),
     "params": Column("uint32", ("C",)),
     "hash": Column("uint8", ("C", 16)),
@@ -96,11 +98,6 @@ class TableFile(Mapping[str, np.ndarray]):
             raise TableError(
                 f"{self.path}: there is no such file: check the path (--table, or the "
                 "environment variable MAADE_NASBENCH101)"
-            )
-        if self.path.suffix == ".tfrecord":
-            raise TableError(
-                f"{self.path}: this version reads tables in the .npz format only: convert the "
-                ".tfrecord file first"
             )
         self._stamp = self._read_stamp()
         self._arrays: dict[str, np.ndarray] = {}

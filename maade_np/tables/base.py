@@ -132,7 +132,7 @@ class Table(ABC):
         what is done is kept when the next one fails.
     """
 
-    kind: ClassVar[str]
+    kind: str
     at_once: ClassVar[int | None] = None
     single_protocols: ClassVar[tuple[str, ...]] = ()
     name: str

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,16 +12,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from maade_np.spaces.nasbench101 import (
-    EDGES,
-    MAX_EDGES,
     NUM_CELLS,
-    NUM_OP_CODES,
     NASBench101Space,
-    cell_numbers,
     from_codes,
     matrix_ops,
     module_hash,
 )
+from maade_np.tables import tfrecord
 from maade_np.tables._format import (
     IMAGES,
     MISSING,
@@ -30,7 +28,9 @@ from maade_np.tables._format import (
     check_header,
     save_columns,
 )
+from maade_np.tables._rows import row_of_cell
 from maade_np.tables.base import Measured, Protocol, Table, TableError, noise_uniform
+from maade_np.tables.from_api import columns_from_api
 
 # Published ceilings of the whole benchmark (a co-author's comment, google-research/nasbench #10).
 BEST_MEAN_TEST = 0.943175752957662
@@ -46,7 +46,6 @@ _PROTOCOLS = {  # what drives the search: column, all of whose repeats must be k
     "test-holdout": "test",
     "test-mean": "test",
 }
-_HASHES_CHECKED = 16
 
 
 class NASBench101(Table):
@@ -63,11 +62,16 @@ class NASBench101(Table):
 
     The default is the first of these that the table has the repeats for.
 
+    Attributes
+    ----------
+    kind : "real" or "surrogate"
+        "surrogate" where the columns' provenance says so.
+
     Parameters
     ----------
     columns : mapping of str to ndarray
         The columns of the format (see `load`), without the key ``format``.
-    name : str
+    name : str, optional
     path : path-like, optional
         The file the columns came from.
 
@@ -78,35 +82,41 @@ class NASBench101(Table):
         rows that are invalid or the same cell.
     """
 
-    kind: ClassVar[str] = "real"
     single_protocols: ClassVar[tuple[str, ...]] = ("validation-single",)
 
     def __init__(
         self,
         columns: Mapping[str, np.ndarray],
-        name: str = "NAS-Bench-101",
+        name: str | None = None,
         path: str | os.PathLike[str] | None = None,
     ) -> None:
-        self.name = name
         self.space = NASBench101Space()
         self.path = None if path is None else Path(path)
         self._columns = columns
-        source = name if path is None else str(path)
-        if not isinstance(columns, TableFile):
+        source = str(name or "NAS-Bench-101") if path is None else str(path)
+        if isinstance(columns, dict):  # what is no plain dict checks itself
             check_header(source, {key: (a.dtype, a.shape) for key, a in columns.items()})
             for key, array in columns.items():
                 check_counts(source, key, array)
+        self.kind = "surrogate" if self.provenance.get("kind") == "surrogate" else "real"
+        self.name = name or ("NAS-Bench-101", "NAS-Bench-101 surrogate")[self.kind != "real"]
         self.epochs = tuple(columns["epochs"].tolist())
         self._test = columns["test"]
-        self._row_of_cell = _row_of_cell(source, self.space, columns)
+        self._row_of_cell = self._index_rows(source)
         self._complete_budgets: dict[str, np.ndarray] = {}
         self._optima: dict[tuple[str, int], dict[str, float | None]] = {}
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> NASBench101:
-        """Open a table in the format ``maade-np/nasbench101/1``.
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        progress: Callable[[int, int], object] | None = None,
+    ) -> NASBench101:
+        """Open a table: the official ``.tfrecord`` file, or the format ``maade-np/nasbench101/1``.
 
-        An ``.npz`` file without pickles, C rows (one a cell, in ascending order of the official
+        The official file is read whole, in a minute or so, with all its checksums; convert it
+        (``maade-np table convert``) to open it in a fraction of a second. The compact format is an
+        ``.npz`` file without pickles, C rows (one a cell, in ascending order of the official
         hash), E training budgets:
 
         ===================  =================  ==============================================
@@ -123,16 +133,65 @@ class NASBench101(Table):
         ``hash``             uint8 (C, 16)      digest of the official module hash
         ``provenance``       str                JSON: where the numbers come from
         ``validation_best``  uint16 (C, E)      optional: best of three, where no one is known
+        ``train``            float32 (C, E, 3)  optional: final accuracy on the training images
+        ``halfway``          float32            optional: half-way training time and train,
+                             (C, E, 3, 4)       validation and test accuracy
         ===================  =================  ==============================================
 
-        Large columns are read when first needed.
+        Large columns are read when first needed. In the provenance, ``single_runs`` says which
+        repeats of a column are single training runs (the official file: all), and ``kind``
+        whether a model made the numbers ("surrogate").
+
+        Parameters
+        ----------
+        path : path-like
+        progress : callable, optional
+            Called as ``progress(done_bytes, total_bytes)`` while an official file is read.
 
         Raises
         ------
         TableError
             Naming the file, the key, what was found and what was expected.
         """
+        if Path(path).suffix == ".tfrecord":
+            records = tfrecord.read_records(path, progress)
+            provenance = {"source": Path(path).name}
+            return cls(tfrecord.to_columns(records, provenance), path=path)
         return cls(TableFile(path), path=path)
+
+    @classmethod
+    def from_api(cls, api: Any, everything: bool = False) -> NASBench101:
+        """Make a table of what an instance of the original `nasbench.api.NASBench` holds.
+
+        Parameters
+        ----------
+        api : nasbench.api.NASBench
+        everything : bool
+            Also keep training accuracies and half-way metrics.
+
+        Raises
+        ------
+        TableError
+            An object of another kind, or cells that are malformed or incomplete.
+        """
+        return cls(columns_from_api(api, everything=everything))
+
+    @staticmethod
+    def surrogate(progress: Callable[[int, int], object] | None = None) -> NASBench101:
+        """The embedded model of NAS-Bench-101: all cells, nothing to download.
+
+        A regression fitted to the real results, with modelled repeats (see
+        `maade_np.tables.surrogate`). Its columns are computed once, in some seconds, and kept in
+        `maade_np.files.cache_folder()`. Every record made on it says "surrogate".
+
+        Parameters
+        ----------
+        progress : callable, optional
+            Called as ``progress(done, total)`` while they are computed.
+        """
+        from maade_np.tables.surrogate_table import Surrogate  # it is one of these tables
+
+        return Surrogate(progress)
 
     @staticmethod
     def locate(path: str | os.PathLike[str] | None = None) -> Path | None:
@@ -157,6 +216,15 @@ class NASBench101(Table):
     def actions(self) -> np.ndarray:
         """The string stored in each row, int8 (C, 26)."""
         return from_codes(self.column("edges"), self.column("ops"))
+
+    @cached_property
+    def provenance(self) -> dict[str, Any]:
+        """Where the numbers come from; empty where the table's text is no JSON object."""
+        try:
+            found = json.loads(str(self.column("provenance")))
+        except json.JSONDecodeError:
+            found = None
+        return found if isinstance(found, dict) else {}
 
     @cached_property
     def protocols(self) -> tuple[str, ...]:
@@ -237,6 +305,10 @@ class NASBench101(Table):
         if isinstance(self._columns, TableFile):
             found |= {"path": str(self.path), "sha256": self._columns.sha256}
         return found
+
+    def _index_rows(self, source: str) -> np.ndarray:
+        """Check the rows and return that of each cell, int32 (423624,), -1 where there is none."""
+        return row_of_cell(source, self._columns)
 
     @property
     def _source(self) -> str:
@@ -323,53 +395,3 @@ def _mean_of_known(values: np.ndarray) -> np.ndarray:
 def _best(values: np.ndarray) -> float | None:
     known = values[~np.isnan(values)]
     return float(known.max()) if len(known) else None
-
-
-def _row_of_cell(
-    source: str, space: NASBench101Space, columns: Mapping[str, np.ndarray]
-) -> np.ndarray:
-    """Row of each of the 423,624 cells, int32, -1 where the table has none; checks the rows."""
-    edges, ops, hashes = columns["edges"], columns["ops"], columns["hash"]
-    epochs = columns["epochs"]
-    if len(epochs) == 0 or (epochs < 1).any() or (np.diff(epochs) <= 0).any():
-        raise TableError(f"{source}: epochs is {epochs.tolist()}, expected ascending budgets")
-    if len(edges) == 0:
-        raise TableError(f"{source}: the table has no rows")
-    for key, values, limit in (("edges", edges, 2 ** len(EDGES)), ("ops", ops, NUM_OP_CODES)):
-        if values.max() >= limit:
-            row = int(values.argmax())
-            raise TableError(f"{source}: {key}[{row}] is {values[row]}, expected below {limit}")
-    cells = cell_numbers(edges, ops)
-    if cells.min() < 0:
-        row = int(cells.argmin())
-        raise TableError(
-            f"{source}: row {row} (edges {edges[row]}, ops {ops[row]}) is no valid cell: not "
-            f"connected, or more than {MAX_EDGES} edges after pruning"
-        )
-    rows = np.full(NUM_CELLS, -1, dtype=np.int32)
-    rows[cells] = np.arange(len(cells), dtype=np.int32)
-    if (twice := rows[cells] != np.arange(len(cells))).any():
-        row = int(twice.argmax())
-        raise TableError(f"{source}: rows {row} and {rows[cells[row]]} are the same cell")
-    _check_hashes(source, hashes, edges, ops)
-    return rows
-
-
-def _check_hashes(source: str, hashes: np.ndarray, edges: np.ndarray, ops: np.ndarray) -> None:
-    """Check that digests ascend, and on a few rows that they are the digests of the cells."""
-    high, low = np.ascontiguousarray(hashes).view(">u8").astype(np.uint64).T
-    ascending = (high[1:] > high[:-1]) | ((high[1:] == high[:-1]) & (low[1:] > low[:-1]))
-    if not ascending.all():
-        row = int(ascending.argmin()) + 1
-        raise TableError(
-            f"{source}: hash[{row}] is not above hash[{row - 1}]: rows must be in ascending "
-            "order of the official module hash"
-        )
-    sample = np.unique(np.linspace(0, len(edges) - 1, _HASHES_CHECKED).astype(np.int64))
-    matrices, interior = matrix_ops(from_codes(edges[sample], ops[sample]))
-    for row, matrix, op in zip(sample, matrices, interior, strict=True):
-        expected = module_hash(matrix, op)
-        if (found := hashes[row].tobytes().hex()) != expected:
-            raise TableError(
-                f"{source}: hash[{row}] is {found}, but the cell in that row has hash {expected}"
-            )

@@ -31,7 +31,7 @@ class Objective(Table):
     array([ -4., -44.])
     """
 
-    kind: ClassVar[str] = "objective"
+    kind = "objective"
     at_once: ClassVar[int | None] = 1
 
     def __init__(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import cached_property
 from itertools import product
-from typing import ClassVar
 
 import numpy as np
 
@@ -43,7 +42,7 @@ class Toy(Table):
     enumerated, so the optimum is known.
     """
 
-    kind: ClassVar[str] = "toy"
+    kind = "toy"
     name = "a made-up NK landscape"
 
     def __init__(self) -> None:

@@ -24,6 +24,7 @@ STAGES = (
     ("gradcheck", "gradcheck_suite"),
     ("searchers",),
     ("tables",),
+    ("compat",),
     ("loop", "results"),
     ("report",),
     ("cli",),

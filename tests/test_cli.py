@@ -23,18 +23,32 @@ def run(capsys, *arguments):
     return status, captured.out, captured.err
 
 
-def test_search_without_a_table_says_how_to_get_one_and_runs_on_the_toy(capsys, tmp_path):
-    status, out, err = run(capsys, "search", "--budget", 40, "--out", tmp_path / "run")
+def test_search_without_arguments_runs_on_the_surrogate_and_says_so(capsys, tmp_path):
+    status, out, err = run(capsys, "search", "--out", tmp_path / "run")
     assert status == 0
-    assert "toy landscape" in err
-    assert "MAADE_NASBENCH101" in err
+    assert "surrogate, not on real results" in err
+    assert "maade-np table download" in err
+    assert len(err.splitlines()) == 1
+    assert "ReMAADE on NAS-Bench-101 surrogate (surrogate), protocol validation-single, 150" in out
+    names = {path.name for path in (tmp_path / "run").iterdir()}
+    assert names == {"result.json", "history.csv", "curve.png", "cell.png"}
+    result = mn.SearchResult.load(tmp_path / "run")
+    assert result.settings["table"]["kind"] == "surrogate"
+    assert len(result.history) == 150
+    assert result.train_seconds > 0
+
+
+def test_search_on_the_toy_draws_a_point(capsys, tmp_path):
+    status, out, _ = run(
+        capsys, "search", "--table", "toy", "--budget", 40, "--out", tmp_path / "run"
+    )
+    assert status == 0
     assert "ReMAADE on a made-up NK landscape (toy)" in out
     assert "regret" in out
     names = {path.name for path in (tmp_path / "run").iterdir()}
     assert names == {"result.json", "history.csv", "curve.png", "point.png"}
     for picture in ("curve.png", "point.png"):
         assert (tmp_path / "run" / picture).read_bytes().startswith(b"\x89PNG")
-    assert len(mn.SearchResult.load(tmp_path / "run").history) == 40
 
 
 def test_search_on_real_results(capsys, tmp_path, table_path):
@@ -84,7 +98,7 @@ def test_the_papers_settings_follow_the_budget():
 
 @pytest.mark.parametrize(("budget", "batch"), [(150, 30), (1000, 64)])
 def test_a_large_budget_takes_the_medium_preset(capsys, tmp_path, budget, batch):
-    run(capsys, "search", "--budget", budget, "--out", tmp_path)
+    run(capsys, "search", "--table", "toy", "--budget", budget, "--out", tmp_path)
     assert mn.SearchResult.load(tmp_path).settings["searcher_settings"]["batch_size"] == batch
 
 
@@ -92,6 +106,8 @@ def test_flags_reach_the_searcher(capsys, tmp_path):
     run(
         capsys,
         "search",
+        "--table",
+        "toy",
         "--budget",
         20,
         "--batch-size",
@@ -121,6 +137,8 @@ def test_flags_reach_the_searcher(capsys, tmp_path):
         (["--updates", "3"], "use objective='ppo'"),
         (["--table", "missing.npz"], "missing.npz"),
         (["--protocol", "validation-mean"], "is not available"),
+        (["--protocol", "test-mean:noise=loud"], "is no option"),
+        (["--table", "nasbench201:cifar1"], "did you mean nasbench201:cifar10"),
         (["--searcher", "random", "--learning-rate", "0.1"], "random has no setting learning_rate"),
         (["--preset", "huge"], "preset 'huge' is not known"),
         (["--orders", "0"], "orders is '0'"),
@@ -128,7 +146,7 @@ def test_flags_reach_the_searcher(capsys, tmp_path):
     ],
 )
 def test_bad_flags_end_with_a_sentence(capsys, arguments, message):
-    status, _, err = run(capsys, "search", *arguments)
+    status, _, err = run(capsys, "search", *["--table", "toy"], *arguments)
     assert status == 2
     assert message in err
     assert "Traceback" not in err
@@ -137,20 +155,22 @@ def test_bad_flags_end_with_a_sentence(capsys, arguments, message):
 def test_an_unwritable_folder_is_found_before_the_search(capsys, tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
-    status, out, err = run(capsys, "search", "--out", blocked / "run")
+    status, out, err = run(capsys, "search", "--table", "toy", "--out", blocked / "run")
     assert status == 2
     assert f"cannot write to --out {blocked / 'run'}" in err
     assert "best string" not in out
 
 
 def test_a_result_is_not_replaced_unasked(capsys, tmp_path):
-    run(capsys, "search", "--budget", 20, "--out", tmp_path)
+    run(capsys, "search", "--table", "toy", "--budget", 20, "--out", tmp_path)
     before = (tmp_path / "result.json").read_bytes()
-    status, _, err = run(capsys, "search", "--budget", 25, "--out", tmp_path)
+    status, _, err = run(capsys, "search", "--table", "toy", "--budget", 25, "--out", tmp_path)
     assert status == 2
     assert "already holds a result" in err
     assert (tmp_path / "result.json").read_bytes() == before
-    status, _, _ = run(capsys, "search", "--budget", 25, "--out", tmp_path, "--overwrite")
+    status, _, _ = run(
+        capsys, "search", "--table", "toy", "--budget", 25, "--out", tmp_path, "--overwrite"
+    )
     assert status == 0
     assert len(mn.SearchResult.load(tmp_path).history) == 25
 
@@ -159,7 +179,7 @@ def test_without_matplotlib_the_record_is_written_and_the_message_helps(
     capsys, tmp_path, monkeypatch
 ):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    status, out, err = run(capsys, "search", "--budget", 20, "--out", tmp_path)
+    status, out, err = run(capsys, "search", "--table", "toy", "--budget", 20, "--out", tmp_path)
     assert status == 2
     assert "pip install matplotlib" in err
     assert "best string" in out
@@ -194,22 +214,8 @@ def test_gradcheck_of_nothing_is_an_error(capsys):
     assert len(gradcheck_suite.cases()) > 40
 
 
-def test_table(capsys, table_path):
-    status, out, _ = run(capsys, "table", table_path)
-    assert status == 0
-    assert "423,624 cells, real results" in out
-    assert "test-holdout, test-mean" in out
-    assert "5.6824 %" in out
-
-
-def test_table_without_a_path(capsys):
-    status, _, err = run(capsys, "table")
-    assert status == 2
-    assert "MAADE_NASBENCH101" in err
-
-
 def test_plot_draws_a_saved_search_again(capsys, tmp_path):
-    run(capsys, "search", "--budget", 20, "--out", tmp_path / "run")
+    run(capsys, "search", "--table", "toy", "--budget", 20, "--out", tmp_path / "run")
     status, out, _ = run(capsys, "plot", tmp_path / "run", "--out", tmp_path / "again.svg")
     assert status == 0
     assert str(tmp_path / "again.svg") in out
@@ -226,7 +232,7 @@ def test_info(capsys):
 
 def test_a_progress_bar_on_a_terminal(monkeypatch, capsys):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    status, _, err = run(capsys, "search", "--budget", 60)
+    status, _, err = run(capsys, "search", "--table", "toy", "--budget", 60)
     assert status == 0
     assert "60/60" in err
     assert "best" in err

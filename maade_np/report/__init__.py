@@ -5,16 +5,19 @@ from __future__ import annotations
 from maade_np.report.cell import draw_cell, draw_point, save_cell, save_point
 from maade_np.report.comparison import draw_comparison
 from maade_np.report.curve import draw_curve, draw_run, save_curve
+from maade_np.report.distribution import draw_distribution, save_distribution
 from maade_np.report.style import save_figure
 
 __all__ = [
     "draw_cell",
     "draw_comparison",
     "draw_curve",
+    "draw_distribution",
     "draw_point",
     "draw_run",
     "save_cell",
     "save_curve",
+    "save_distribution",
     "save_figure",
     "save_point",
 ]

@@ -52,8 +52,8 @@ class Scale:
 
 
 KINDS = {
-    "real": Scale("real results", st.GREEN, "test error (%)"),
-    "surrogate": Scale("SURROGATE, not measured", st.VERMILLION, "simulated test error (%)"),
+    "real": Scale("real results", st.GREEN, "error (%)"),
+    "surrogate": Scale("SURROGATE, not measured", st.VERMILLION, "simulated error (%)"),
     "toy": Scale("TOY, not a benchmark", st.VERMILLION, "error on a toy space (%)"),
     "objective": Scale("own objective", st.MUTED, "objective (higher is better)", percent=False),
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from maade_np.report.curve import SEARCHER_NAMES
@@ -31,7 +33,7 @@ def summary(result: SearchResult) -> str:
         f"{s['budget']} queries, seed {s['seed']}",
         "",
         f"best string, found at query {best.query}:",
-        point_text(result.names, best.actions),
+        point_text(result.names, best.actions, s["table"].get("space", {}).get("values")),
         "",
         *_figures(result),
         "",
@@ -52,12 +54,27 @@ def are_cells(names: tuple[str, ...]) -> bool:
     return names == nasbench101.NASBench101Space().names
 
 
-def point_text(names: tuple[str, ...], actions: np.ndarray) -> str:
-    """Return a string of any space as text: a NAS-Bench-101 cell, or a line a hyper-parameter."""
+def point_text(
+    names: tuple[str, ...], actions: np.ndarray, values: list[list[Any]] | None = None
+) -> str:
+    """Return a string of any space as text: a NAS-Bench-101 cell, or a line a hyper-parameter.
+
+    `values` (one list a hyper-parameter) are what its numbers stand for, where that is known.
+    """
     if are_cells(names):
         return nasbench101.cell_text(actions)
+    shown = value_labels(actions, values)
     width = max(map(len, names))
-    return "\n".join(f"  {n:<{width}}  {v}" for n, v in zip(names, actions.tolist(), strict=True))
+    return "\n".join(
+        f"  {name:<{width}}  {value}" for name, value in zip(names, shown, strict=True)
+    )
+
+
+def value_labels(actions: np.ndarray, values: list[list[Any]] | None) -> list[Any]:
+    """Return what a string's numbers (N,) stand for; the numbers where that is not known."""
+    if values is None:
+        return actions.tolist()
+    return [of[number] for of, number in zip(values, actions.tolist(), strict=True)]
 
 
 def _figures(result: SearchResult) -> list[str]:
@@ -69,11 +86,19 @@ def _figures(result: SearchResult) -> list[str]:
         value, top = getattr(best, key), result.optimum.get(key)
         if np.isnan(value):
             continue
-        line = f"{name:20}{100 * (1 - value):7.2f} %"
+        line = f"{name:20}{percent(1 - value):>7} %"
         if top is not None:
-            line += f"{100 * (1 - top):9.2f} %{100 * (regret[key] or 0.0):9.2f}"
+            line += f"{percent(1 - top):>9} %{percent(regret[key] or 0.0):>9}"
         lines.append(line)
     return lines
+
+
+def percent(share: float) -> str:
+    """Write a share in per cent: two decimals, or as many as show three digits below 0.1."""
+    value = 100 * share
+    if value == 0 or abs(value) >= 0.1:
+        return f"{value:.2f}"
+    return f"{value:.3g}" if abs(value) >= 1e-4 else f"{value:.1e}"
 
 
 def profile(result: SearchResult) -> str:

@@ -1,0 +1,81 @@
+"""What the commands share: how one is declared, and progress bars."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from maade_np.loop import Progress
+
+
+def command(
+    commands: Any, name: str, run: Callable[[argparse.Namespace], Any], help: str, description: str
+) -> argparse.ArgumentParser:
+    made: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=help,
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.set_defaults(run=run)
+    return made
+
+
+class SearchBar:
+    """A progress bar on stderr: queries, best error so far, distinct cells."""
+
+    def __init__(self, budget: int, hidden: bool) -> None:
+        self._bar: Any = None
+        if hidden or not sys.stderr.isatty():
+            return
+        if importlib.util.find_spec("tqdm") is None:
+            print("(a progress bar needs tqdm: pip install tqdm)", file=sys.stderr)
+            return
+        from tqdm import tqdm
+
+        self._bar = tqdm(total=budget, unit=" queries", ncols=100, mininterval=0.05)
+
+    def show(self, progress: Progress) -> None:
+        if self._bar is None:
+            return
+        best = progress.best_signal
+        shown = f"{100 * (1 - best):.2f} %" if 0 <= best <= 1 else f"{best:.4g}"
+        self._bar.set_postfix_str(
+            f"best {shown}, {progress.distinct_cells} distinct", refresh=False
+        )
+        self._bar.update(progress.queries - self._bar.n)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+
+class WorkBar:
+    """A progress bar on stderr, called with what is done and the total; nothing for a second."""
+
+    def __init__(self, text: str, hidden: bool = False) -> None:
+        self._text, self._hidden = text, hidden or not sys.stderr.isatty()
+        self._bar: Any = None
+
+    def __call__(self, done: int, total: int | None) -> None:
+        if self._hidden or importlib.util.find_spec("tqdm") is None:
+            return
+        if self._bar is None:
+            from tqdm import tqdm
+
+            shape = "{desc} {percentage:3.0f} %|{bar}| {elapsed}<{remaining}"
+            shape = shape if total else "{desc} {n_fmt}B {elapsed}"
+            self._bar = tqdm(
+                total=total, desc=self._text, unit_scale=True, ncols=80, delay=1.0, bar_format=shape
+            )
+        self._bar.update(done - self._bar.n)
+
+    def __enter__(self) -> WorkBar:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._bar is not None:
+            self._bar.close()

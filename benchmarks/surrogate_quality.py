@@ -1,4 +1,4 @@
-"""How good the embedded surrogate is, measured on cells that were used for nothing else.
+"""How good the embedded surrogate is, measured on cells to which nothing was fitted.
 
     python benchmarks/surrogate_quality.py --table nasbench101.npz
 
@@ -52,9 +52,7 @@ def main() -> None:
     test, validation = columns["test"][:, -1], columns["validation"]
     modelled = measures.accuracy(test).mean(axis=1)
     report: dict[str, Any] = {
-        "held-out ranks": measures.ranks(
-            predicted, results, modelled, true_levels(outputs), cells
-        ),
+        "held-out ranks": measures.ranks(predicted, results, modelled, true_levels(outputs), cells),
         "held-out best 1 per cent": measures.top(predicted["test"], results, modelled, cells),
         "held-out spread": measures.spread(results, test, predicted, cells),
         "held-out collapses": measures.collapses(results, test, predicted["collapse"], cells),

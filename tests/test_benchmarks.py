@@ -115,6 +115,8 @@ def test_expected_best_of_random_draws():
 def test_limits_are_measured_and_written(tmp_path, monkeypatch):
     import speed_limits
 
-    monkeypatch.setattr("sys.argv", ["speed_limits.py", "--seconds", "0.01", "--out", str(tmp_path)])
+    monkeypatch.setattr(
+        "sys.argv", ["speed_limits.py", "--seconds", "0.01", "--out", str(tmp_path)]
+    )
     speed_limits.main()
     assert "| sample |" in (tmp_path / "limits.md").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""How good the surrogate is: figures on cells that were used for nothing else."""
+"""How good the surrogate is: figures on cells to which nothing was fitted."""
 
 from __future__ import annotations
 

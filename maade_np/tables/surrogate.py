@@ -4,7 +4,8 @@ A small network (`maade_np.tables._surrogate_network`), fitted to the real test 
 363,624 cells, says what to expect of a cell; a noise model
 (`maade_np.tables._surrogate_noise`) draws its training runs, always the same ones for a cell.
 `benchmarks/fit_surrogate.py` makes the weights, `benchmarks/surrogate_quality.py` measures how
-good they are on cells that were used for nothing else.
+good they are on cells to which nothing was fitted (the number of epochs of the fit was chosen
+with their ranks seen, and one of 24 realisations of the noise by five figures of the whole space).
 
 What is modelled and what is assumed
 ------------------------------------
@@ -21,7 +22,8 @@ What is modelled and what is assumed
 - A realisation of the noise is luck: of 24 the one was taken whose space is most like the real
   one in five figures (what random search and a hill climb find, the optimum, the distribution of
   single validation runs of random draws). The others differ by some 0.05 points in each.
-- Training seconds: 35,738 cells at 108 epochs; at lower budgets in proportion, an assumption.
+- Training seconds: 30,736 training cells at 108 epochs; at lower budgets in proportion, an
+  assumption.
 """
 
 from __future__ import annotations

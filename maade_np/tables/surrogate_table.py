@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -18,7 +15,7 @@ from maade_np.spaces.nasbench101 import cell_digests
 from maade_np.tables._format import COLUMNS, save_columns
 from maade_np.tables._surrogate_noise import BUDGETS
 from maade_np.tables.nasbench101 import NASBench101
-from maade_np.tables.surrogate import surrogate_columns
+from maade_np.tables.surrogate import model_version, surrogate_columns
 
 _MODELLED = ("validation", "test", "train_seconds", "params")
 
@@ -53,13 +50,6 @@ class Surrogate(NASBench101):
 
     def _index_rows(self, source: str) -> np.ndarray:
         return np.arange(NUM_CELLS, dtype=np.int32)
-
-
-@cache
-def model_version() -> str:
-    """The first 12 digits of the SHA-256 of the shipped weights."""
-    weights = files("maade_np.tables") / "data" / "surrogate.npz"
-    return hashlib.sha256(weights.read_bytes()).hexdigest()[:12]
 
 
 class _SurrogateColumns(Mapping[str, np.ndarray]):

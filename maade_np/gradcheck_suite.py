@@ -12,7 +12,7 @@ import numpy as np
 from maade_np import gradcheck, layers, objectives
 from maade_np.gradcheck import Report
 from maade_np.layers.block import Weights
-from maade_np.policies import MAADE
+from maade_np.policies import LSTM, MAADE, MADE, NADE, Independent
 from maade_np.spaces import CategoricalSpace
 
 Case = Callable[[np.random.Generator], Report]
@@ -38,12 +38,31 @@ def cases() -> dict[str, Case]:
         "textbook_block, shared queries": partial(_textbook_block, True),
         "factorised_block": partial(_factorised_block, False),
         "factorised_block, key stream": partial(_factorised_block, True),
+        "sigmoid": _sigmoid,
+        "running_sums": _running_sums,
+        "pair_table": _pair_table,
+        "take_pairs": _take_pairs,
+        "masked_affine": _masked_affine,
+        "prefix_affine": _prefix_affine,
+        "prefix_heads": _prefix_heads,
+        "direct_heads": _direct_heads,
+        "lstm": _lstm,
     }
     for attention, values, blocks, form in product(
         ("additive", "dot"), ("family", "shared"), (1, 2, 3), ("factorised", "textbook")
     ):
         name = f"MAADE {attention}, {values}, M={blocks}, {form}"
         found[name] = partial(_maade, attention, values, blocks, form)
+    found["Independent"] = partial(_policy, Independent)
+    for inputs in ("one-hot", "embedded"):
+        found[f"NADE {inputs}"] = partial(_policy, NADE, hidden=5, inputs=inputs, d=3)
+    for inputs, count, direct in product(("one-hot", "embedded"), (1, 3), (False, True)):
+        name = f"MADE {inputs}, L={count}{', direct' if direct else ''}"
+        found[name] = partial(
+            _policy, MADE, hidden=7, layers=count, direct=direct, inputs=inputs, d=3
+        )
+    for count in (1, 3):
+        found[f"LSTM L={count}"] = partial(_policy, LSTM, hidden=4, layers=count, d=3)
     found["reinforce"] = _reinforce
     for form, sign, far in product(("paper", "clipped"), (1, -1), (False, True)):
         name = f"ppo {form}, A {'>' if sign > 0 else '<'} 0{', beyond the bound' if far else ''}"
@@ -165,23 +184,74 @@ def _factorised_block(key_stream: bool, rng: np.random.Generator) -> Report:
     return gradcheck.compare(forward, backward, inputs, name="factorised_block", rng=rng)
 
 
+def _sigmoid(rng: np.random.Generator) -> Report:
+    return _pair("sigmoid", _normal(rng, {"x": (B, N)}), rng)
+
+
+def _running_sums(rng: np.random.Generator) -> Report:
+    last = np.arange(N)[:, None, None] == N - 1
+    zeros = {"rows": np.broadcast_to(last, (N, B, f))}
+    return _pair("running_sums", _normal(rng, {"rows": (N, B, f), "c": (f,)}), rng, zeros=zeros)
+
+
+def _pair_table(rng: np.random.Generator) -> Report:
+    inputs = _normal(rng, {"V": (4, d), "W": (3, d, f)})
+    inputs |= {"hyper": np.array([0, 0, 1, 1, 1, 2]), "value": np.array([0, 1, 0, 1, 2, 0])}
+    return _pair("pair_table", inputs | {"row": np.array([0, 1, 1, 2, 3, 0]), "D": 3}, rng)
+
+
+def _take_pairs(rng: np.random.Generator) -> Report:
+    inputs = _normal(rng, {"table": (P, f)}) | {"pairs": _pairs(rng)}
+    return _pair("take_pairs", inputs, rng)
+
+
+def _masked_affine(rng: np.random.Generator) -> Report:
+    mask = rng.random((d, f)) < 0.6
+    inputs = _normal(rng, {"x": (B, d), "W": (d, f), "b": (f,)}) | {"mask": mask}
+    return _pair("masked_affine", inputs, rng, zeros={"W": ~mask})
+
+
+# of seven units none has degree 1, four have degree 2, one each 3 and 4, and one would see all
+ENDS = [0, 0, 4, 5, 6]
+
+
+def _prefix_affine(rng: np.random.Generator) -> Report:
+    pairs = _pairs(rng)
+    degrees = np.searchsorted(ENDS, np.arange(f), side="right")
+    seen = np.array([[(pairs[:m] == p).any() for m in degrees] for p in range(P)])
+    seen &= degrees < N
+    inputs = _normal(rng, {"W": (P, f), "b": (f,)}) | {"pairs": pairs, "ends": ENDS}
+    return _pair("prefix_affine", inputs, rng, zeros={"W": ~seen})
+
+
+def _prefix_heads(rng: np.random.Generator) -> Report:
+    ranks = rng.permuted(np.tile(np.arange(N), (B, 1)), axis=1)
+    inputs = _normal(rng, {"h": (B, f), "W": (f, N, D), "b": (N, D)})
+    zeros = {"h": np.broadcast_to(np.arange(f) >= ENDS[-1], (B, f))}
+    return _pair("prefix_heads", inputs | {"ranks": ranks, "ends": ENDS}, rng, zeros=zeros)
+
+
+def _direct_heads(rng: np.random.Generator) -> Report:
+    inputs: dict[str, Any] = _normal(rng, {"W": (P, N, D)})
+    seen = (rng.random((N, B, P)) < 0.5).astype(int)
+    return _pair("direct_heads", inputs | {"seen": seen}, rng)
+
+
+def _lstm(rng: np.random.Generator) -> Report:
+    return _pair("lstm", _normal(rng, {"x": (N, B, 4 * a), "W_h": (a, 4 * a)}), rng)
+
+
 def _maade(attention: str, values: str, blocks: int, form: str, rng: np.random.Generator) -> Report:
+    settings = {"d": 4, "blocks": blocks, "ff_width": 5, "attention_width": 3, "form": form}
+    settings |= {"value_embedding": values, "attention": attention, "init_scales": {"heads": 1.0}}
+    return _policy(MAADE, rng, **settings)
+
+
+def _policy(make: Any, rng: np.random.Generator, **settings: Any) -> Report:
     space = CategoricalSpace(
         ["a", "b", "c", "d"], [2, 3, 2, 4], families=["two", "more", "two", "more"]
     )
-    policy = MAADE(
-        space,
-        d=4,
-        blocks=blocks,
-        ff_width=5,
-        attention_width=3,
-        value_embedding=values,
-        attention=attention,
-        rng=rng,
-        dtype=np.float64,
-        form=form,
-        init_scales={"heads": 1.0},
-    )
+    policy = make(space, rng=rng, dtype=np.float64, **settings)
     actions = np.column_stack([rng.integers(0, c, size=9) for c in space.cardinalities])
     # every value occurs and every hyper-parameter comes last somewhere, so no gradient is idle
     actions[:4] = np.arange(4)[:, None] % space.cardinalities
@@ -245,6 +315,11 @@ def _weights() -> dict[str, tuple[int, ...]]:
 
 def _normal(rng: np.random.Generator, shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
     return {name: rng.normal(size=shape) for name, shape in shapes.items()}
+
+
+def _pairs(rng: np.random.Generator) -> np.ndarray:
+    """Random pairs by step (N, B), no pair twice in a string."""
+    return rng.permuted(np.tile(np.arange(P), (B, 1)), axis=1)[:, :N].T
 
 
 def _visible(rng: np.random.Generator) -> np.ndarray:

@@ -74,10 +74,10 @@ def add(commands: Any) -> None:
     flag("--overwrite", action="store_true", help="replace a result that DIR already holds")
     flag("--profile", action="store_true", help="print where the time went")
     flag("--quiet", action="store_true", help="no progress bar")
-    presets = ", ".join(p for e in REGISTRY.values() for p in e.presets if p != "default")
+    presets = dict.fromkeys(p for e in REGISTRY.values() for p in e.presets if p != "default")
     flag(
         "--preset",
-        help=f"where the settings start from: {presets} (default for remaade: "
+        help=f"where the settings start from: {', '.join(presets)} (default of a policy gradient: "
         f"paper-short, and paper-medium for budgets from {MEDIUM_FROM} on)",
     )
     for name in REGISTRY:
@@ -87,13 +87,18 @@ def add(commands: Any) -> None:
 def _add_settings(made: argparse.ArgumentParser, name: str) -> None:
     presets = REGISTRY[name].presets
     settings = next(iter(presets.values()))
+    declared = {flag for action in made._actions for flag in action.option_strings}
+    new = [f for f in fields(settings) if "--" + f.name.replace("_", "-") not in declared]
+    if not new:
+        return
     shown_presets = f" (defaults: {' | '.join(presets)})" if len(presets) > 1 else ""
-    group = made.add_argument_group(f"settings of {name}{shown_presets}")
+    group = made.add_argument_group(
+        f"settings of {name}{shown_presets}",
+        "those above with the same name hold too" if len(new) < len(fields(settings)) else None,
+    )
     types = typing.get_type_hints(type(settings))
-    for field in fields(settings):
+    for field in new:
         flag = "--" + field.name.replace("_", "-")
-        if any(flag in action.option_strings for action in made._actions):
-            continue
         kind = next(
             t
             for t in (*typing.get_args(types[field.name]), types[field.name])
@@ -121,7 +126,8 @@ def _search(arguments: argparse.Namespace) -> None:
     }
     changes = {k: v for k, v in vars(arguments).items() if k in known and v is not None}
     preset = arguments.preset
-    if preset is None and name == "remaade" and arguments.budget >= MEDIUM_FROM:
+    medium = "paper-medium" in REGISTRY[name].presets
+    if preset is None and medium and arguments.budget >= MEDIUM_FROM:
         preset = "paper-medium"
     settings = settings_for(name, preset, **changes)
     out = arguments.out

@@ -20,6 +20,7 @@ from maade_np.layers.block import (
     textbook_block_backward,
     textbook_block_forward,
 )
+from maade_np.layers.direct_heads import direct_heads_backward, direct_heads_forward
 from maade_np.layers.dot_scores import dot_scores_backward, dot_scores_forward
 from maade_np.layers.embedding import key_table_backward, key_table_forward
 from maade_np.layers.heads import (
@@ -29,7 +30,19 @@ from maade_np.layers.heads import (
     heads_forward,
 )
 from maade_np.layers.log_softmax import log_softmax_backward, log_softmax_forward
+from maade_np.layers.lstm import lstm_backward, lstm_cell, lstm_forward
+from maade_np.layers.masked_affine import masked_affine_backward, masked_affine_forward
 from maade_np.layers.masked_softmax import masked_softmax_backward, masked_softmax_forward
+from maade_np.layers.pair_table import (
+    pair_table_backward,
+    pair_table_forward,
+    take_pairs_backward,
+    take_pairs_forward,
+)
+from maade_np.layers.prefix_affine import prefix_affine_backward, prefix_affine_forward
+from maade_np.layers.prefix_heads import prefix_heads_backward, prefix_heads_forward
+from maade_np.layers.running_sums import running_sums_backward, running_sums_forward
+from maade_np.layers.sigmoid import sigmoid_backward, sigmoid_forward
 from maade_np.layers.tanh_ff import tanh_ff_backward, tanh_ff_forward
 
 __all__ = [
@@ -37,6 +50,8 @@ __all__ = [
     "additive_scores_forward",
     "affine_backward",
     "affine_forward",
+    "direct_heads_backward",
+    "direct_heads_forward",
     "dot_scores_backward",
     "dot_scores_forward",
     "factorised_block_backward",
@@ -49,8 +64,25 @@ __all__ = [
     "key_table_forward",
     "log_softmax_backward",
     "log_softmax_forward",
+    "lstm_backward",
+    "lstm_cell",
+    "lstm_forward",
+    "masked_affine_backward",
+    "masked_affine_forward",
     "masked_softmax_backward",
     "masked_softmax_forward",
+    "pair_table_backward",
+    "pair_table_forward",
+    "prefix_affine_backward",
+    "prefix_affine_forward",
+    "prefix_heads_backward",
+    "prefix_heads_forward",
+    "running_sums_backward",
+    "running_sums_forward",
+    "sigmoid_backward",
+    "sigmoid_forward",
+    "take_pairs_backward",
+    "take_pairs_forward",
     "tanh_ff_backward",
     "tanh_ff_forward",
     "textbook_block_backward",

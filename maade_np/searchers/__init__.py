@@ -5,12 +5,24 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from typing import Any, NamedTuple
 
+from maade_np.searchers.ablations import (
+    IndependentSettings,
+    LSTMSettings,
+    MADESettings,
+    NADESettings,
+    Reinforce,
+    ReinforceLSTM,
+    ReinforceMADE,
+    ReinforceNADE,
+    as_the_paper,
+)
 from maade_np.searchers.base import Proposals, Searcher, Settings
 from maade_np.searchers.policy_gradient import (
     PAPER_MEDIUM,
     PAPER_SHORT,
     PolicyGradient,
     PolicyGradientSettings,
+    TrainingSettings,
 )
 from maade_np.searchers.random_search import RandomSearch, RandomSettings
 from maade_np.spaces import CategoricalSpace
@@ -29,6 +41,26 @@ REGISTRY: dict[str, Entry] = {
         PolicyGradient,
         {"paper-short": PAPER_SHORT, "paper-medium": PAPER_MEDIUM},
         "policy gradient with the attention policy MAADE (the paper)",
+    ),
+    "reinforce": Entry(
+        Reinforce,
+        as_the_paper(IndependentSettings),
+        "policy gradient with independent decisions (the paper's equation 15)",
+    ),
+    "reinforce-made": Entry(
+        ReinforceMADE,
+        as_the_paper(MADESettings),
+        "policy gradient with the masked autoencoder MADE (Germain et al. 2015)",
+    ),
+    "reinforce-nade": Entry(
+        ReinforceNADE,
+        as_the_paper(NADESettings),
+        "policy gradient with NADE (Uria et al. 2016)",
+    ),
+    "reinforce-lstm": Entry(
+        ReinforceLSTM,
+        as_the_paper(LSTMSettings),
+        "policy gradient with an LSTM controller (Zoph & Le 2017)",
     ),
     "random": Entry(RandomSearch, {"default": RandomSettings()}, "uniform over valid strings"),
 }
@@ -82,7 +114,7 @@ def create(
         The source of the searcher's own choices: one seed, one search.
     preset : str, optional
         Where the settings start from; ``"paper-short"`` (150 queries) or ``"paper-medium"`` (3,200)
-        for "remaade".
+        for "remaade" and the ablations "reinforce", "reinforce-made", "-nade" and "-lstm".
     **settings
         Changes to the preset; see the searcher's settings class, or ``maade-np search --help``.
 
@@ -105,13 +137,22 @@ __all__ = [
     "PAPER_MEDIUM",
     "PAPER_SHORT",
     "REGISTRY",
+    "IndependentSettings",
+    "LSTMSettings",
+    "MADESettings",
+    "NADESettings",
     "PolicyGradient",
     "PolicyGradientSettings",
     "Proposals",
     "RandomSearch",
     "RandomSettings",
+    "Reinforce",
+    "ReinforceLSTM",
+    "ReinforceMADE",
+    "ReinforceNADE",
     "Searcher",
     "Settings",
+    "TrainingSettings",
     "create",
     "names",
     "settings_for",

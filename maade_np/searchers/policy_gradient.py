@@ -11,7 +11,7 @@ import numpy as np
 from maade_np import baselines, objectives
 from maade_np.backend import device_module, to_device, to_host
 from maade_np.optimizers import Adam
-from maade_np.policies import MAADE
+from maade_np.policies import MAADE, Policy
 from maade_np.searchers.base import Proposals, Searcher, Settings, setting, streams
 from maade_np.searchers.rejection import Rejection
 from maade_np.spaces import CategoricalSpace
@@ -20,19 +20,11 @@ ADVANTAGES = ("raw", "standardised", "rank")
 
 
 @dataclass(frozen=True)
-class PolicyGradientSettings(Settings):
-    """Settings of ReMAADE. The defaults are the paper's for 150 queries."""
+class TrainingSettings(Settings):
+    """What all policy-gradient searchers share. The defaults are the paper's for 150 queries."""
 
     batch_size: int = setting(30, "B, valid strings a batch")
     learning_rate: float = setting(1e-2, "alpha, Adam's step size")
-    d: int = setting(36, "width of queries, keys and values")
-    blocks: int = setting(1, "M, number of Simplified Transformer blocks")
-    ff_width: int | None = setting(None, "width inside PosFF (default: d)")
-    attention_width: int | None = setting(None, "width of the attention's tanh (default: d)")
-    attention: str = setting("additive", "how keys are scored", ("additive", "dot"))
-    value_embedding: str = setting(
-        "family", "a matrix of value vectors a family, or one shared by all", ("family", "shared")
-    )
     orders: str = setting("1", "S, number of orders drawn at the start; 'all'; or 'natural'")
     objective: str = setting("reinforce", "what is optimised", ("reinforce", "ppo"))
     ppo_form: str = setting(
@@ -61,6 +53,10 @@ class PolicyGradientSettings(Settings):
     dtype: str = setting("float32", "type of the parameters", ("float32", "float64"))
     device: str = setting("cpu", "where the policy lives; cuda needs CuPy", ("cpu", "cuda"))
 
+    def make_policy(self, space: CategoricalSpace, rng: np.random.Generator) -> Policy:
+        """Make the policy at its start, on the host."""
+        raise NotImplementedError(f"{type(self).__name__} has no make_policy")
+
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("batch_size", "updates"):
@@ -84,6 +80,34 @@ class PolicyGradientSettings(Settings):
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be above 0")
 
 
+@dataclass(frozen=True)
+class PolicyGradientSettings(TrainingSettings):
+    """Settings of ReMAADE. The defaults are the paper's for 150 queries."""
+
+    d: int = setting(36, "width of queries, keys and values")
+    blocks: int = setting(1, "M, number of Simplified Transformer blocks")
+    ff_width: int | None = setting(None, "width inside PosFF (default: d)")
+    attention_width: int | None = setting(None, "width of the attention's tanh (default: d)")
+    attention: str = setting("additive", "how keys are scored", ("additive", "dot"))
+    value_embedding: str = setting(
+        "family", "a matrix of value vectors a family, or one shared by all", ("family", "shared")
+    )
+
+    def make_policy(self, space: CategoricalSpace, rng: np.random.Generator) -> MAADE:
+        """Make the MAADE that the settings describe."""
+        return MAADE(
+            space,
+            d=self.d,
+            blocks=self.blocks,
+            ff_width=self.ff_width,
+            attention_width=self.attention_width,
+            value_embedding=self.value_embedding,
+            attention=self.attention,
+            rng=rng,
+            dtype=self.dtype,
+        )
+
+
 PAPER_SHORT = PolicyGradientSettings()
 PAPER_MEDIUM = PolicyGradientSettings(
     batch_size=64, learning_rate=1e-3, d=45, orders="4", objective="ppo"
@@ -104,7 +128,8 @@ class PolicyGradient(Searcher):
 
     Attributes
     ----------
-    policy : MAADE
+    policy : Policy
+        What `settings.make_policy` makes: MAADE for "remaade".
     orders : ndarray (S, N) or None
         The orders that are mixed; None where each string gets a fresh one.
     metrics : list of dict
@@ -119,11 +144,9 @@ class PolicyGradient(Searcher):
         "a policy gradient is an average over strings that the policy drew itself; "
         "ask, evaluate and tell instead"
     )
-    settings: PolicyGradientSettings
+    settings: TrainingSettings
 
-    def __init__(
-        self, space: CategoricalSpace, settings: PolicyGradientSettings, seed: int = 0
-    ) -> None:
+    def __init__(self, space: CategoricalSpace, settings: TrainingSettings, seed: int = 0) -> None:
         super().__init__(space, settings, seed)
         rngs = streams(seed, "start", "orders", "strings")
         self._rngs = {"orders": rngs["orders"], "strings": rngs["strings"]}
@@ -135,21 +158,10 @@ class PolicyGradient(Searcher):
         self.metrics: list[dict[str, float]] = []
         self._told: tuple[Proposals, np.ndarray] | None = None
 
-    def make_policy(self, rng: np.random.Generator) -> MAADE:
-        """Make the policy at its start, from the seed's own stream."""
-        s = self.settings
-        policy = MAADE(
-            self.space,
-            d=s.d,
-            blocks=s.blocks,
-            ff_width=s.ff_width,
-            attention_width=s.attention_width,
-            value_embedding=s.value_embedding,
-            attention=s.attention,
-            rng=rng,
-            dtype=s.dtype,
-        )
-        return policy if s.device == "cpu" else policy.to(device_module(s.device))
+    def make_policy(self, rng: np.random.Generator) -> Policy:
+        """Make the policy at its start, from the seed's own stream, on its device."""
+        policy, device = self.settings.make_policy(self.space, rng), self.settings.device
+        return policy if device == "cpu" else policy.to(device_module(device))
 
     @property
     def batch_size(self) -> int:

@@ -26,7 +26,9 @@ STAGES = (
     ("tables",),
     ("compat",),
     ("loop", "results"),
+    ("statistics", "experiments"),
     ("report",),
+    ("reproduce",),
     ("cli",),
     ("__main__",),
 )

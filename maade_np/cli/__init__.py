@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 import maade_np as mn
-from maade_np.cli import others, search, table
+from maade_np.cli import others, reproduce, search, table
 
 __all__ = ["main", "parser"]
 
@@ -40,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     search.add(commands)
     table.add(commands)
+    reproduce.add(commands)
     others.add_gradcheck(commands)
     others.add_plot(commands)
     others.add_info(commands)

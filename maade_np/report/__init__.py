@@ -6,6 +6,7 @@ from maade_np.report.cell import draw_cell, draw_point, save_cell, save_point
 from maade_np.report.comparison import draw_comparison
 from maade_np.report.curve import draw_curve, draw_run, save_curve
 from maade_np.report.distribution import draw_distribution, save_distribution
+from maade_np.report.intervals import draw_intervals
 from maade_np.report.style import save_figure
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "draw_comparison",
     "draw_curve",
     "draw_distribution",
+    "draw_intervals",
     "draw_point",
     "draw_run",
     "save_cell",

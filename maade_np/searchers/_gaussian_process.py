@@ -55,7 +55,7 @@ class KernelForm(NamedTuple):
         )
 
     def covariance(self, distances: np.ndarray, hyper: HyperParameters) -> np.ndarray:
-        """Return k, (..., *shape), for hyper-parameters (...) and distances (D, *shape)."""
+        """Return k, ``(..., *shape)``, for hyper-parameters (...) and distances ``(D, *shape)``."""
         raised = distances ** self.power.reshape(-1, *[1] * (distances.ndim - 1))
         total = np.zeros((*hyper.noise.shape, *distances.shape[1:]))
         for t in range(hyper.scale.shape[-1]):

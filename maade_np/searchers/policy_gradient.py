@@ -163,7 +163,7 @@ class PolicyGradient(Searcher):
     metrics : list of dict
         One entry an update: "mean_reward", "baseline", "loss" (before the first step), "entropy"
         (minus the strings' mean log-probability, an estimate), "kl" (from the policy that drew the
-        batch to the one after the last step, estimated as mean(r - 1 - log r); only where there was
+        batch to the one before the last step, estimated as mean(r - 1 - log r); only where there was
         more than one step), "clipped" (share of strings outside the clipping range at the last step).
     """
 

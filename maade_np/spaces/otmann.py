@@ -2,11 +2,11 @@
 
 A cell is a set of layers, its vertices in use. Each has a mass, the computation that it does, and
 the distance of two cells is the cost of matching the masses of one with those of the other. To
-match a unit of layer i with one of layer j costs
+match a unit of layer i with one of layer j costs ::
 
-    C_ij = mismatch(label_i, label_j) + nu mean_s |length_s(i) - length_s(j)|,
+    C_ij = mismatch(label_i, label_j) + nu mean_s |length_s(i) - length_s(j)|
 
-and to leave a unit of either cell unmatched costs 1. So d is the smallest value of
+and to leave a unit of either cell unmatched costs 1. So d is the smallest value of ::
 
     sum_ij C_ij z_ij + sum_i (m_i - sum_j z_ij) + sum_j (m_j - sum_i z_ij)
         = M_a + M_b - sum_ij (2 - C_ij) z_ij

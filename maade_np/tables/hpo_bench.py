@@ -43,13 +43,13 @@ def open_table(name: str) -> SimpleHPOBench:
 class SimpleHPOBench(Table):
     """Every point of a small space, trained with 2 to 5 seeds: validation figures, no test.
 
-    ================  ========  =================================  =======  ====================
-    name              points    figure (higher is better)          repeats  a full training
-    ================  ========  =================================  =======  ====================
-    ``nasbench201:``  15,625    validation accuracy                2 or 3   200 epochs
-    ``hpobench:``     30,000    balanced validation accuracy       5        243 epochs
-    ``hpolib:``       62,208    1 - mean squared error, at least 0  4       100 epochs
-    ================  ========  =================================  =======  ====================
+    ================  ========  ==================================  =======  ===============
+    name              points    figure (higher is better)           repeats  a full training
+    ================  ========  ==================================  =======  ===============
+    ``nasbench201:``  15,625    validation accuracy                 2 or 3   200 epochs
+    ``hpobench:``     30,000    balanced validation accuracy        5        243 epochs
+    ``hpolib:``       62,208    1 - mean squared error, at least 0  4        100 epochs
+    ================  ========  ==================================  =======  ===============
 
     HPOLib's targets are standardised, so its figure is the share of explained variance; a
     network that is worse than the constant 0, diverged ones included, counts as 0, which keeps

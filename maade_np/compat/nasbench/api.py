@@ -69,7 +69,7 @@ class NASBench:
         Hash -> dict of "module_adjacency" (int8 (V, V)), "module_operations" (list of str) and
         "trainable_parameters" (int).
     computed_statistics : mapping
-        Hash -> epochs -> list of three runs -> dict of "halfway_" and "final_" followed by
+        Hash -> epochs -> list of three runs -> dict of ``halfway_`` and ``final_`` followed by
         "training_time" (seconds), "train_accuracy", "validation_accuracy" and "test_accuracy".
     valid_epochs : set of int
         The training budgets that the file has.

@@ -587,8 +587,6 @@ for form, title in titles.items():
     print(f"{title:20} moves good by {dp[0]:+.3f}, bad by {dp[1]:+.3f}, poor by {dp[2]:+.3f}")
 
 # %% [markdown]
-#
-#
 # So what the clip is there for, a bound on how far one batch may take the policy, the printed form
 # gives for good strings only.
 #
@@ -635,7 +633,7 @@ def draw(figure, step):
         for chosen, colour in ((A >= 0, course.BLUE), (A < 0, course.VERMILLION)):
             ax.plot(r[chosen], A[chosen], "o", color=colour, markersize=4.5, alpha=0.85)
         ax.set_xscale("log")
-        ax.set_xlim(0.002, 60)
+        ax.set_xlim(0.001, 60)
         ax.set_xticks([0.01, 0.1, 1, 10], ["0.01", "0.1", "1", "10"])
         ax.minorticks_off()
         outside = np.mean(np.abs(r - 1) > 0.2)
@@ -666,8 +664,9 @@ for form, r in moved.items():
     )
 
 # %% [markdown]
-# Two lessons. Under the printed objective (left) the bad strings slide away without end, as (9.9)
-# says. And **clipping is no wall**: under the standard objective (right) too most strings leave the
+# Two lessons. Under the printed objective (left) most bad strings slide away without end, as (9.9)
+# says, and the few that were dragged to the right by what they share with good ones are not called
+# back. And **clipping is no wall**: under the standard objective (right) too most strings leave the
 # shaded range. A clipped string has no say any more; the others go on moving the parameters that it
 # shares, and Adam's momentum goes on a little by itself. Here standard PPO makes the flight about
 # an order of magnitude shorter, no more. If you need a bound, watch the Kullback–Leibler divergence

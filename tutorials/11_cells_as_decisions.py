@@ -511,8 +511,8 @@ for n in (10, 150, 3200):
 # ([`benchmarks/random_expectation.py`](../benchmarks/random_expectation.py)).
 #
 # Two consequences. "Random search" is not one baseline: an encoding is a choice, and it moves the
-# number by more than many papers' improvements. And every searcher that begins with random strings,
-# or with a policy that is nearly uniform, starts from this same distribution.
+# number by as much as some published improvements. And every searcher that begins with random
+# strings, or with a policy that is nearly uniform, starts from this same distribution.
 #
 # ## Where a policy begins, and where it goes
 #

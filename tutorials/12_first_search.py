@@ -95,8 +95,8 @@ plt.show()
 # - The **red** line is the held-out result of *the same* string. It may rise: a new incumbent was
 #   luckier, not better. Now and then it even runs below the blue one; luck has two signs.
 # - The dashed line is the best held-out result that any of the 423,624 cells has here.
-# - The dots come in batches of 30: five of them, so the policy has been updated **five times**.
-#   What a search of 150 queries learns is a beginning.
+# - The dots come in batches of 30: five of them, so the policy has been updated **five times**, the
+#   last time too late to be of use. What a search of 150 queries learns is a beginning.
 #
 # ## The driving run flatters
 #
@@ -255,9 +255,10 @@ for step, (searcher, result, _) in searches.items():
 # %% [markdown]
 # (Lines are means over five batches; all on the surrogate.) Three stories.
 #
-# - **Too fast** ($10^{-2}$): after some twenty batches the policy has a handful of strings left and
-#   asks for the same cells again and again. The rest of the budget buys nothing. Low entropy early
-#   is not success, it is the end of the search.
+# - **Too fast** ($10^{-2}$): after a dozen batches the policy hardly proposes a new cell, and the
+#   rest of the budget buys nothing. By its entropy hundreds of strings are still in play then; they
+#   are the same few cells, written differently (notebook 11). Low entropy early is not success, it
+#   is the end of the search.
 # - **Too slow** ($10^{-3}$): fifty updates hardly move it, entropy stays near its maximum. It draws
 #   new cells until the end, and they become better only slowly.
 # - **Between** ($3 \cdot 10^{-3}$): entropy falls steadily, new cells keep coming while the batches
@@ -537,8 +538,8 @@ for name, finals in found.items():
 # %% [markdown]
 # Each dot is a search, black the mean with its 95 % interval. The clouds overlap: a lucky random
 # search beats an unlucky ReMAADE. Means differ, and it takes trials to say by how much; how many,
-# and what else has to be watched, is the subject of notebook 14. Note also that every search looks
-# better in blue than it is in orange.
+# and what else has to be watched, is the subject of notebook 14. Note also that the blue clouds lie
+# to the left of the orange ones in every row.
 #
 # ## Exercises
 #

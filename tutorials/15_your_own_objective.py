@@ -606,8 +606,10 @@ answer = None  # def answer(actions): ...
 # Write the loop of "whoever is free". `start(id, actions)` begins an evaluation (of one string,
 # `actions` (N,)) and returns at once; `wait()` blocks until *some* evaluation has ended, and
 # returns its `(id, reward)`. `drive(searcher, start, wait, budget, workers)` has to start exactly
-# `budget` evaluations, never have more than `workers` running, never leave a worker idle while
-# there is something to start, and tell every result.
+# `budget` evaluations, never have more than `workers` running, never wait while a worker is idle
+# and there is something left to start, ask for a string only when a worker is free for it, and tell
+# every result.
+
 
 # %%
 answer = None  # def answer(searcher, start, wait, budget, workers): ...
@@ -662,9 +664,9 @@ answer = None  # def answer(X, y, folds, k, fit): ...
 #   [`maade_np/searchers/base.py`](../maade_np/searchers/base.py). Your function as a table:
 #   [`maade_np/tables/objective.py`](../maade_np/tables/objective.py); on the command line
 #   `maade-np compare --table mine.py:table` takes it.
-# - Results of evaluations that somebody else chose: `searcher.observe(actions, rewards)`. A Parzen
-#   estimator or a Gaussian process can use them; a policy gradient refuses, by name, since it is an
-#   average over strings that the policy itself has drawn.
+# - Results of evaluations that somebody else chose: `searcher.observe(actions, rewards)`. TPE,
+#   evolution, local search and the others can use them; a policy gradient refuses, by name, since
+#   it is an average over strings that the policy itself has drawn.
 # - If a query takes hours, read notebook 14, part 5, before the first one.
 #
 # ## Further reading

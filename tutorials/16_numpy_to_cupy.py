@@ -98,7 +98,8 @@ print("files whose code names cupy:", sorted(set(names)))
 # ## 2. An array that lives elsewhere
 #
 # CuPy needs a GPU. The *mistakes* that break code on it do not. Here is an array whose numbers are
-# hidden in a NumPy array, in sixty lines. It allows what a device array allows, and keeps a ledger:
+# hidden in a NumPy array, in a hundred lines. It allows what a device array allows, and keeps a
+# ledger:
 #
 # - an operation that computes something is a **kernel launch**: the processor tells the device to
 #   run a small program. A *view* (a slice, a transpose, a reshape that copies nothing) is none;
@@ -292,10 +293,10 @@ for text, attempt in {
 
 # %% [markdown]
 # Softmax needs five launches: a maximum, a difference, an exponential, a sum, a quotient. The
-# refusals are the point of the exercise. In CuPy some of them are errors too. Others (`float`,
-# `if`) work, and each is a silent wait until the device has caught up. In a loop of 26 decisions
-# that is 26 waits, and the program is slow for a reason that no line shows. A test with an array
-# that refuses finds the line.
+# refusals are the point of the exercise. In CuPy some of them are errors too (a host array in an
+# operation, `np.asarray`). Others work, and `float`, `if` and a loop over rows do so by a silent
+# wait until the device has caught up. In a loop of 26 decisions that is 26 waits, and the program
+# is slow for a reason that no line shows. A test with an array that refuses finds the line.
 #
 # The package's tests do the same with a stricter array,
 # [`tests/strict_array.py`](../tests/strict_array.py), which also refuses every function that CuPy
@@ -578,12 +579,13 @@ for text, (B, sizes_of) in settings.items():
 # cannot. Wide layers bring more work to the same number of launches. A second block (which the
 # paper did not find useful) takes six times the launches, since its sampler works on the strings so
 # far anew at every decision, and about ten times the work; with hundreds of strings in a batch the
-# work wins at either end of the assumption, and by several times at the optimistic one. That is the
+# work wins at either end of the assumption, and by many times at the optimistic one. That is the
 # kind of setting in which a GPU can pay, and (16.2) says by how much at most.
 #
 # It also says what to do about the flat part, in this order: *fewer launches* (the factorised block
 # of notebook 8 did that for the CPU; `cupy.fuse` and CUDA graphs do it on the device), and *more
-# work for each*: twenty searches with twenty seeds in one batch of arrays have the launches of one.
+# work for each*: twenty searches with twenty seeds in one set of arrays would have the launches of
+# one. The package does neither of the latter so far.
 #
 # ## 7. How much of the search is it?
 #

@@ -188,7 +188,7 @@ class Policy:
         Returns
         -------
         grads : dict
-            Keyed and shaped like `params`.
+            Keyed, ordered and shaped like `params`.
         """
         if dlog_prob.shape != (len(cache.chosen),):
             raise ValueError(
@@ -201,7 +201,8 @@ class Policy:
                     f"dconditionals has shape {dconditionals.shape}; expected {cache.chosen.shape}"
                 )
             dlog_probs = dlog_probs + dconditionals
-        return self.logits_backward(log_softmax_backward(dlog_probs, cache.softmax), cache.inner)
+        grads = self.logits_backward(log_softmax_backward(dlog_probs, cache.softmax), cache.inner)
+        return {name: grads[name] for name in self.params}
 
     def conditionals(self, actions: np.ndarray, orders: np.ndarray) -> Array:
         """Compute the log-probability of every value of every decision, given what precedes it.

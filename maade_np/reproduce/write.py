@@ -126,7 +126,8 @@ def _preface(study: Study, made: Made) -> list[str]:
         f"{unit}: mean over trials [95 % bootstrap interval] ± standard deviation; lower is better. "
         f"*IQM*: interquartile mean of {error} [95 % bootstrap interval]. *Against*: difference of "
         f"the {figure} means (negative: better) and p of {' or '.join(tests)}, two-sided, corrected "
-        "by Holm over all tests of the table; trials share no start, so none are paired. "
+        "by Holm over all tests of the table; none are paired: what trials of one seed share makes it "
+        "cautious. "
     )
     if study.printed:
         text += "*Paper*: what it prints, under its own protocol. "

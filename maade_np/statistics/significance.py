@@ -25,8 +25,9 @@ class Comparison(NamedTuple):
 def welch(first: npt.ArrayLike, second: npt.ArrayLike) -> Comparison:
     """Compare two means by Welch's t test, which lets the variances differ.
 
-    For samples that share nothing: a pair of trials with one seed shares the table's noise at most,
-    and two policies spend their random numbers differently from the first string on.
+    For samples that share nothing. Trials of one seed share the table's noise, and searchers that are
+    alike may share their first proposals; such pairs correlate positively, and not using that makes
+    the test cautious, never bold.
 
     Returns
     -------

@@ -6,10 +6,11 @@
 *Effort*, the same for each searcher: its settings as published and 19 random ones from its space
 (`SPACES`; all policies share the draws, leaving out what they do not have), in three rounds. In a round
 each setting that is left runs on every landscape of `LANDSCAPES` with as many fresh seeds as `ROUNDS`
-says; the best `ROUNDS` keeps go on. *Landscapes*: the surrogate (a model), NAS-Bench-201 and HPOLib; seeds
-from 30,000 on. The tables of results are made on NAS-Bench-101's real accuracies, and on the surrogate with
-other seeds. All search with duplicates skipped. *Score*: the held-out error, less random search's mean,
-divided by its standard deviation on the same landscape, averaged over landscapes; lower is better.
+says; the best `ROUNDS` keeps go on. *Landscapes*: the surrogate (a model), NAS-Bench-201 and HPOLib;
+seeds from 30,000 on. The tables of results are made on NAS-Bench-101's real accuracies, and on the
+surrogate with other seeds. All search with duplicates skipped. *Score*: the held-out error, less random
+search's mean, divided by its standard deviation on the same landscape, averaged over landscapes; lower
+is better.
 
 AlphaX, NASBOT and BANANAS are tuned from their small presets: at full cost it would take days. BOHB is
 tuned with full trainings alone, which is how it enters the tables of real results.
@@ -37,6 +38,7 @@ from maade_np.experiments import Arm, Plan  # noqa: E402
 from maade_np.experiments.engine import engine  # noqa: E402
 from maade_np.experiments.trial import run_trial  # noqa: E402
 from maade_np.files import atomic_write, write_text  # noqa: E402
+from maade_np.reproduce.tuned import BASES  # noqa: E402
 
 HERE = Path(__file__).parent / "results" / "tune"
 BUDGET = 150
@@ -134,14 +136,6 @@ SPACES: dict[str, Space] = {
     },
 }
 SEARCHERS = tuple(SPACES)
-# what is tuned: the searcher and the preset from which its settings are changed
-BASES = {
-    **dict.fromkeys(SEARCHERS[:5], "paper-short"),
-    "remaade-critic": "strong",
-    "alphax": "small",
-    "nasbot": "small",
-    "bananas": "small",
-}
 FIXED: dict[str, dict[str, Any]] = {"bohb": {"budgets": "108"}}
 SKIP = {"duplicates": "skip"}
 

@@ -99,6 +99,21 @@ def test_many_results_are_thinned_to_the_best_and_others(monkeypatch):
     assert len(critic._x) == 20
 
 
+def test_beyond_the_limit_the_grid_is_searched_after_growth_alone(monkeypatch):
+    monkeypatch.setattr(critics, "MOST", 20)
+    searched = []
+    monkeypatch.setattr(critics, "product", lambda *axes: searched.append(1) or [(1.0, 0.1)])
+    rng = np.random.default_rng(0)
+    actions, critic = WIDE.sample(40, rng), Critic(WIDE)
+    for n in range(40):
+        critic.tell(np.array([n]), actions[n : n + 1], rng.normal(size=1))
+        if n >= 18:
+            critic.fit(rng)
+            if n == 30:  # what was found survives
+                critic.load_state_dict(critic.state_dict())
+    assert len(searched) == 2 + 6  # at 19 and 20 strings; then 22, 25, 28, 31, 35 and 39
+
+
 @pytest.mark.parametrize("rewards", [[0.5], [0.5, 0.5, 0.5]])
 def test_nothing_to_predict_from(rewards):
     critic, _, _ = told(WIDE, len(rewards), rewards=np.array(rewards))

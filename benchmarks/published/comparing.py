@@ -14,20 +14,30 @@ LEAST_EXPECTED = 5  # categories that are expected less often are counted as one
 Row = dict[str, Any]
 
 
-def means(what: str, published: Sequence[float], ours: Sequence[float], digits: int = 3) -> Row:
+def means(
+    what: str, published: Sequence[float], ours: Sequence[float], paired: bool = False
+) -> Row:
     """Return the means of two samples and z, their difference (ours less theirs) in its errors."""
     theirs, mine = np.asarray(published, dtype=float), np.asarray(ours, dtype=float)
-    errors = [x.std(ddof=1) / len(x) ** 0.5 for x in (theirs, mine)]
+    errors = [_error(theirs), _error(mine)]
+    error = _error(mine - theirs) if paired else np.hypot(*errors)
+    z = (mine.mean() - theirs.mean()) / error if error else 0.0
     return {
         "what": what,
         "kind": "means",
-        "published": round(float(theirs.mean()), digits),
-        "published_se": round(float(errors[0]), digits),
-        "ours": round(float(mine.mean()), digits),
-        "ours_se": round(float(errors[1]), digits),
-        "z": round(float((mine.mean() - theirs.mean()) / np.hypot(*errors)), 2),
+        "paired": paired,
+        "published": round(float(theirs.mean()), 3),
+        "published_se": round(float(errors[0]), 3),
+        "ours": round(float(mine.mean()), 3),
+        "ours_se": round(float(errors[1]), 3),
+        "z": round(float(z), 2),
         "n": [len(theirs), len(mine)],
     }
+
+
+def _error(values: np.ndarray) -> float:
+    """Return the standard error of a mean."""
+    return float(values.std(ddof=1) / len(values) ** 0.5)
 
 
 def distribution(what: str, published: Iterable[Hashable], ours: Iterable[Hashable]) -> Row:
@@ -71,32 +81,28 @@ def difference(what: str, published: Any, ours: Any) -> Row:
     }
 
 
-def _number(value: float) -> str:
-    """Write three decimals as two: the third is there for those who compute with it."""
-    return f"{value:.3f}"
-
-
 def cells(row: Row) -> list[str]:
     """Return a row's text: what, published, ours, agreement."""
     match row["kind"]:
         case "means":
             theirs, mine = row["n"]
-            count = f"{theirs:,}" if theirs == mine else f"{theirs:,} and {mine:,}"
+            count = f"{theirs:,} each" if theirs == mine else f"{theirs:,} and {mine:,}"
             return [
                 row["what"],
-                f"{_number(row['published'])} ± {_number(row['published_se'])}",
-                f"{_number(row['ours'])} ± {_number(row['ours_se'])}",
-                f"z = {row['z']:+.2f} ({count} each)" if theirs == mine else f"z = {row['z']:+.2f} ({count})",
+                f"{row['published']:.3f} ± {row['published_se']:.3f}",
+                f"{row['ours']:.3f} ± {row['ours_se']:.3f}",
+                f"z = {row['z']:+.2f} ({count}{', paired' * row['paired']})",
             ]
         case "distribution":
-            sizes = " and ".join(f"{n:,}" for n in dict.fromkeys(row["n"]))
             said = "p < 0.001" if row["p"] < 0.001 else f"p = {row['p']:.3f}"
             test = f"chi-square {row['chi2']:.1f} on {row['categories'] - 1}, {said}"
-            return [row["what"], f"{sizes} draws", f"{sizes} draws", test]
+            return [row["what"], *(f"{n:,} draws" for n in row["n"]), test]
         case "equal":
             return [row["what"], "", "", f"{row['equal']:,} of {row['n']:,} equal"]
-    largest = "0" if row["largest"] == 0 else f"{row['largest']:.0e}"
-    return [row["what"], "", "", f"differ by {largest} at most ({row['n']:,} numbers)"]
+    numbers = f"({row['n']:,} numbers)"
+    if row["largest"] == 0:
+        return [row["what"], "", "", f"no difference {numbers}"]
+    return [row["what"], "", "", f"differ by {row['largest']:.0e} at most {numbers}"]
 
 
 def table(rows: Sequence[Row]) -> str:

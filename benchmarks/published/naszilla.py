@@ -10,13 +10,13 @@ from __future__ import annotations
 import random
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 import maade_np as mn
 from maade_np.compat.nasbench import api
-from maade_np.searchers.bananas import Bananas
+from maade_np.searchers._ensemble import Ensemble
 from maade_np.searchers.local_search import neighbours
 from maade_np.spaces import encodings
 from maade_np.spaces.mutation import mutate
@@ -33,6 +33,7 @@ CHILDREN = 2_000
 ENCODED = 2_000
 ARCHIVES = 60
 CHOICES = 5_000
+NETWORKS = 5
 _PREFIX = "naszilla.nas_bench_101."
 CURRENT = {
     f"{_PREFIX}distances": "naszilla/nas_bench_101/distances.py",
@@ -65,11 +66,45 @@ OF_2020 = {
 OF_2020_STAND_INS = ("tensorflow", "darts.arch", "meta_neural_net", "bo.bo.probo")
 
 
+class Counting:
+    """A data set that counts how often it is asked whether a cell is valid."""
+
+    def __init__(self, nasbench: api.NASBench) -> None:
+        self._nasbench, self.asked = nasbench, 0
+
+    def is_valid(self, model: Any) -> bool:
+        self.asked += 1
+        return self._nasbench.is_valid(model)
+
+
+class Trained:
+    """What stands in for a Keras network of BANANAS: a member of this package's ensemble.
+
+    The five that are fitted one after the other to the same examples are fitted at once.
+    """
+
+    count = 0
+    ensemble: Ensemble
+    rng = np.random.default_rng(0)
+
+    def fit(self, inputs: np.ndarray, losses: np.ndarray, **settings: Any) -> float:
+        self._member = Trained.count % NETWORKS
+        Trained.count += 1
+        if not self._member:
+            widths = (inputs.shape[1], *[20] * 10, 1)
+            Trained.ensemble = Ensemble(NETWORKS, widths, Trained.rng, beta2=0.99)
+            Trained.ensemble.fit(inputs, losses, 150, 32, Trained.rng)
+        return 0.0
+
+    def predict(self, inputs: np.ndarray) -> np.ndarray:
+        return Trained.ensemble.predict(inputs)[self._member]
+
+
 class Published:
     """A version of naszilla on a table: `algorithms`, and a search `space` to hand to them."""
 
     def __init__(self, table: NASBench101, answers: Answers) -> None:
-        self.nasbench = api.NASBench(table, seed=0)
+        self.nasbench = Counting(api.NASBench(table, seed=0))
         self.answers = answers
         self.algorithms: ModuleType
         self.space: Any
@@ -99,7 +134,17 @@ class Published:
         data = search(self.space, total_queries=QUERIES, verbose=0, **settings)
         return float(self.best(data))
 
+    def bananas(self, seed: int) -> float:
+        """Search by BANANAS, with this package's networks."""
+        random.seed(seed)
+        np.random.seed(seed)
+        Trained.count, Trained.rng = 0, np.random.default_rng(seed)
+        self.algorithms.MetaNeuralnet = Trained
+        settings = {**self.networks, "total_queries": QUERIES, "verbose": 0}
+        return float(self.best(self.algorithms.bananas(self.space, **settings)))
+
     def best(self, data: Any) -> float:
+        """Return the lowest error of the first 150 queries, by naszilla's own count."""
         raise NotImplementedError
 
     def specs(self, data: Any) -> list[dict[str, Any]]:
@@ -110,7 +155,8 @@ class Published:
 class Current(Published):
     """naszilla as it is now."""
 
-    preset = "naszilla"
+    preset, bananas_preset = "naszilla", "published"
+    networks: ClassVar = {"metann_params": {"ensemble_params": [{}] * NETWORKS}, "loss": "test_loss"}
 
     def __init__(self, directory: Path, table: NASBench101, answers: Answers) -> None:
         super().__init__(table, answers)
@@ -142,7 +188,8 @@ class Current(Published):
 class Of2020(Published):
     """naszilla as it was when the ReMAADE paper was written."""
 
-    preset = "naszilla-2020"
+    preset, bananas_preset = "naszilla-2020", "published-2020"
+    networks: ClassVar = {"metann_params": {}}
 
     def __init__(self, directory: Path, table: NASBench101, answers: Answers) -> None:
         super().__init__(table, answers)
@@ -199,28 +246,34 @@ def uniform_draws(published: Published, table: NASBench101) -> Row:
 
 
 def children(published: Published, table: NASBench101) -> list[Row]:
-    """Compare mutants of five cells: how many hyper-parameters change, and which cell it is."""
+    """Compare mutants of five cells: what changes, which cell it is, how many are valid."""
     rng = np.random.default_rng(1)
     random.seed(1)
     np.random.seed(1)
     changes: list[list[Any]] = [[], []]
     found: list[list[Any]] = [[], []]
-    edges: list[list[int]] = [[], []]
+    edges: list[list[Any]] = [[], []]
+    valid: list[list[bool]] = [[], []]
     for number, parent in enumerate(table.space.sample(5, rng)):
-        cell = published.cell(**spec(parent))
+        cell, parents = published.cell(**spec(parent)), np.tile(parent, (CHILDREN, 1))
+        published.nasbench.asked = 0
         theirs = strings(cell.mutate(published.nasbench) for _ in range(CHILDREN))
-        mine = mutate(table.space, np.tile(parent, (CHILDREN, 1)), rng, published.preset)
+        refused = published.nasbench.asked - CHILDREN
+        valid[0] += [True] * CHILDREN + [False] * refused
+        drawn = mutate(table.space, parents, rng, published.preset, valid=False)
+        valid[1] += table.space.is_valid(drawn).tolist()
+        mine = mutate(table.space, parents, rng, published.preset)
         for side, born in enumerate((theirs, mine)):
             differ = born != parent
             counts = zip(differ[:, :21].sum(axis=1), differ[:, 21:].sum(axis=1), strict=True)
             changes[side] += [(number, int(e), int(o)) for e, o in counts]
-            cells = table.space.identity(born).tolist()
-            found[side] += [(number, c) for c in cells]
-            edges[side] += published.answers.edges(born)
+            found[side] += [(number, c) for c in table.space.identity(born).tolist()]
+            edges[side] += [(number, e) for e in published.answers.edges(born)]
     return [
+        comparing.means("share of mutants that are valid", *valid),
         comparing.distribution("children: changed edges and operations", *changes),
+        comparing.distribution("children: edges in use", *edges),
         comparing.distribution("children: the cell", *found),
-        comparing.means("children: edges in use", *edges),
     ]
 
 
@@ -234,7 +287,7 @@ def evaluated(published: Published, seed: int, count: int = 50) -> np.ndarray:
     return strings(published.specs(data))
 
 
-def candidates(published: Published, table: NASBench101, preset: str) -> list[Row]:
+def candidates(published: Published, table: NASBench101) -> list[Row]:
     """Compare what BANANAS chooses among, after the same 50 evaluations each."""
     figures: dict[str, list[list[float]]] = {}
     for seed in range(1000, 1000 + ARCHIVES):
@@ -243,7 +296,9 @@ def candidates(published: Published, table: NASBench101, preset: str) -> list[Ro
         np.random.seed(seed)
         found = published.space.get_candidates(archive)
         theirs = strings(published.specs(found))
-        searcher = mn.searchers.create("bananas", table.space, seed=seed, preset=preset)
+        searcher = mn.searchers.create(
+            "bananas", table.space, seed=seed, preset=published.bananas_preset
+        )
         searcher.observe(actions, 1 - published.answers.errors(actions) / 100)
         mine = searcher.candidates()
         known = set(map(_paths(published), actions))
@@ -257,7 +312,10 @@ def candidates(published: Published, table: NASBench101, preset: str) -> list[Ro
                 ("their lowest error (%)", errors.min()),
             ):
                 figures.setdefault(name, [[], []])[side].append(float(value))
-    return [comparing.means(f"candidates: {name}", *both) for name, both in figures.items()]
+    return [
+        comparing.means(f"candidates: {name}", *both, paired=True)
+        for name, both in figures.items()
+    ]
 
 
 def _paths(published: Published) -> Any:
@@ -308,8 +366,6 @@ def distances(published: Current, table: NASBench101) -> list[Row]:
 def acquisition(published: Current, table: NASBench101) -> list[Row]:
     """Compare the choice among 20 candidates, given the networks' predictions."""
     rng = np.random.default_rng(5)
-    searcher = mn.searchers.create("bananas", table.space, preset="published")
-    assert isinstance(searcher, Bananas)
     dummy = table.space.sample(20, rng)
     order: list[bool] = []
     chosen: list[list[int]] = [[], []]
@@ -332,26 +388,31 @@ def acquisition(published: Current, table: NASBench101) -> list[Row]:
     ]
 
 
+def bananas(published: Published, table: NASBench101, trials: int) -> Row:
+    """Compare whole searches by BANANAS, both with this package's networks."""
+    return comparing.means(
+        f"bananas, the published loop with networks of this package: lowest error (%), "
+        f"{QUERIES} queries",
+        [published.bananas(seed) for seed in range(trials)],
+        [ours(table, "bananas", seed, preset=published.bananas_preset) for seed in range(trials)],
+    )
+
+
 def compare(directory: Path, table: NASBench101, answers: Answers, trials: int) -> list[Row]:
     """Compare with naszilla as it is now."""
     published = Current(directory, table, answers)
-    rows = searches(
-        published,
-        table,
-        trials,
-        {
-            "random": ("random", {"duplicates": "skip"}),
-            "local": ("local-search", {}),
-            "evolution": ("evolution", {"preset": "naszilla"}),
-        },
-    )
+    wanted = {
+        "random": ("random", {"duplicates": "skip"}),
+        "local": ("local-search", {}),
+        "evolution": ("evolution", {"preset": "naszilla"}),
+    }
     return [
-        *rows,
+        *searches(published, table, trials, wanted),
         uniform_draws(published, table),
-        *children(published, table),
         neighbourhoods(published, table),
+        *children(published, table),
         path_encodings(published, table),
-        *candidates(published, table, "published"),
+        *candidates(published, table),
         *acquisition(published, table),
         *distances(published, table),
     ]
@@ -365,5 +426,19 @@ def compare_2020(directory: Path, table: NASBench101, answers: Answers, trials: 
         *searches(published, table, trials, wanted),
         *children(published, table),
         path_encodings(published, table),
-        *candidates(published, table, "published-2020"),
+        *candidates(published, table),
     ]
+
+
+def compare_bananas(
+    directory: Path, table: NASBench101, answers: Answers, trials: int
+) -> list[Row]:
+    """Compare searches by BANANAS with naszilla as it is now."""
+    return [bananas(Current(directory, table, answers), table, max(2, trials // 10))]
+
+
+def compare_bananas_2020(
+    directory: Path, table: NASBench101, answers: Answers, trials: int
+) -> list[Row]:
+    """Compare searches by BANANAS with naszilla of February 2020."""
+    return [bananas(Of2020(directory, table, answers), table, max(2, trials // 10))]

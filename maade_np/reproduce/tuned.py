@@ -1,4 +1,4 @@
-"""Settings chosen by ``benchmarks/tune.py`` for 150 queries, as changes to "paper-short".
+"""Settings chosen by ``benchmarks/tune.py`` for 150 queries, as changes to its bases.
 
 Tuned on the surrogate, NAS-Bench-201 and HPOLib; the way there is in ``benchmarks/results/tune``.
 """
@@ -7,6 +7,18 @@ from __future__ import annotations
 
 from typing import Any
 
+# the preset from which a searcher was tuned; otherwise its own first one
+BASES = {
+    "reinforce": "paper-short",
+    "reinforce-made": "paper-short",
+    "reinforce-nade": "paper-short",
+    "reinforce-lstm": "paper-short",
+    "remaade": "paper-short",
+    "remaade-critic": "strong",
+    "alphax": "small",
+    "bananas": "small",
+    "nasbot": "small",
+}
 TUNED: dict[str, dict[str, Any]] = {
     "reinforce": {
         "batch_size": 15,
@@ -70,6 +82,89 @@ TUNED: dict[str, dict[str, Any]] = {
         "orders": "natural",
         "d": 36,
         "objective": "ppo",
+        "duplicates": "skip",
+    },
+    "remaade-critic": {
+        "batch_size": 5,
+        "learning_rate": 0.03,
+        "advantage": "rank",
+        "updates": 1,
+        "ppo_form": "clipped",
+        "epsilon": 0.3,
+        "entropy": 0.03,
+        "orders": "all",
+        "d": 64,
+        "parents": 5,
+        "candidates": 400,
+        "objective": "reinforce",
+        "duplicates": "skip",
+    },
+    "local-search": {"initial": 50, "improvement": "first", "duplicates": "skip"},
+    "evolution": {
+        "initial": 10,
+        "population": 20,
+        "sample": 10,
+        "replacement": "without",
+        "removal": "oldest",
+        "mutation": "naszilla-2020",
+        "invalid": "parent",
+        "duplicates": "skip",
+    },
+    "tpe": {
+        "initial": 20,
+        "candidates": 64,
+        "gamma": 0.4,
+        "share": "linear",
+        "estimator": "counts",
+        "prior_weight": 1.0,
+        "duplicates": "skip",
+    },
+    "bohb": {
+        "num_samples": 64,
+        "random_fraction": 0.0,
+        "min_bandwidth": 0.1,
+        "top_n_percent": 5,
+        "min_points": 0,
+        "kernel": "bounded",
+        "budgets": "108",
+        "duplicates": "skip",
+    },
+    "alphax": {
+        "exploration": 0.2,
+        "simulations": 10,
+        "hidden": "64-64",
+        "learning_rate": 0.0005,
+        "epochs": 50,
+        "fit_every": 10,
+        "scale": "min-max",
+        "cells": "valid",
+        "duplicates": "skip",
+    },
+    "nasbot": {
+        "initial": 20,
+        "acquisition": "ucb",
+        "effort": 12.0,
+        "pool": 40,
+        "mutation": "steps",
+        "hyper": "likeliest",
+        "refit": 20,
+        "duplicates": "skip",
+    },
+    "bananas": {
+        "initial": 20,
+        "batch_size": 5,
+        "networks": 3,
+        "layers": 3,
+        "width": 32,
+        "epochs": 60,
+        "learning_rate": 0.01,
+        "target": "standardised",
+        "encoding": "path",
+        "length": 40,
+        "mutation": "naszilla",
+        "pool": 100,
+        "max_parents": 5,
+        "acquisition": "mean",
         "duplicates": "skip",
     },
 }

@@ -14,6 +14,7 @@ from maade_np.spaces import CategoricalSpace, encodings
 LENGTHS = (1.0, 2.0, 4.0)
 NOISES = (0.03, 0.1, 0.3, 1.0)
 MOST = 500
+GROWTH = 1.1
 
 
 class Critic:
@@ -30,8 +31,9 @@ class Critic:
     :math:`\sigma^2` are those of a grid with the largest marginal likelihood, in which :math:`v` is
     at its maximum, :math:`y^T (K + \sigma^2 I)^{-1} y / n`.
 
-    Beyond `MOST` strings it is fitted to the best half of as many and to random others, so that a fit
-    costs 12 Cholesky factorisations of at most 500 rows (0.1 s).
+    Beyond `MOST` strings it is fitted to the best half of as many and to random others, and the grid is
+    searched again only when there are a tenth more strings than at the last time: a fit costs one
+    Cholesky factorisation of at most 500 rows then, and 12 before.
 
     Parameters
     ----------
@@ -48,6 +50,8 @@ class Critic:
         self.archive = Archive(space.size)
         self._x: np.ndarray | None = None
         self._stale = False
+        self._searched = 0  # strings when the grid was searched
+        self._found = (LENGTHS[0], NOISES[0])
 
     @property
     def ready(self) -> bool:
@@ -73,7 +77,10 @@ class Critic:
         distances = euclidean(x, x)
         unit = np.median(distances[np.triu_indices(len(x), 1)]) or 1.0
         best = -np.inf
-        for length, noise in product(LENGTHS, NOISES):
+        grid = [self._found]
+        if len(self.archive) <= MOST or len(self.archive) >= GROWTH * self._searched:
+            grid, self._searched = list(product(LENGTHS, NOISES)), len(self.archive)
+        for length, noise in grid:
             K = matern(distances, length * unit)
             L = np.linalg.cholesky(K + noise * np.eye(len(y)))
             half = np.linalg.solve(L, y)
@@ -82,7 +89,7 @@ class Critic:
             if likelihood > best:
                 best = likelihood
                 self._x, self._L, self._half, self._v = x, L, half, v
-                self._length = length * unit
+                self._length, self._found = length * unit, (length, noise)
 
     def predict(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return posterior mean and standard deviation of the score, noise left out, (n,) each."""
@@ -108,6 +115,8 @@ class Critic:
                 "half": self._half,
                 "v": float(self._v),
                 "length": float(self._length),
+                "searched": self._searched,
+                "found": list(self._found),
             }
         return {"archive": self.archive.state_dict(), "fitted": fitted, "stale": self._stale}
 
@@ -119,6 +128,7 @@ class Critic:
         if fitted is not None:
             self._x, self._L, self._half = fitted["x"], fitted["L"], fitted["half"]
             self._v, self._length = fitted["v"], fitted["length"]
+            self._searched, self._found = fitted["searched"], tuple(fitted["found"])
 
 
 def normal_scores(values: np.ndarray) -> np.ndarray:

@@ -245,6 +245,12 @@ def test_committed_tables_are_what_the_records_give(name):
         assert (folder / file).read_text(encoding="utf-8") == text
 
 
+def test_the_checklist_is_answered_from_the_records():
+    import checklist
+
+    assert checklist.PAGE.read_text(encoding="utf-8") == checklist.page()
+
+
 def test_committed_agreement_is_what_the_records_give():
     import rank_agreement
 

@@ -33,8 +33,8 @@ from .cells import Answers
 from .comparing import Row
 from .loading import load
 
-NODES = 2_500
-ROLLOUTS = 3_000
+NODES = 100
+ROLLOUTS = 30
 ENCODED = 500
 MAX_NODES = 6  # as published
 ROUNDING = 1e-9
@@ -152,49 +152,70 @@ class _Predictor:
         pass
 
 
+class _Tracked(Tree):
+    """A tree that notes which nodes it has gone down from."""
+
+    def __init__(self, building: CellBuilding, exploration: float) -> None:
+        super().__init__(building, exploration)
+        self.way: list[int] = []
+
+    def _children(self, node: int) -> list[bytes]:
+        self.way.append(node)
+        return super()._children(node)
+
+
 def trees(published: Published, building: CellBuilding) -> list[Row]:
     """Let both trees grow by the same choices, and compare actions, visits and values."""
-    mine, rng = Tree(building, exploration=2.0), np.random.default_rng(0)
+    mine, rng = _Tracked(building, exploration=2.0), np.random.default_rng(0)
     theirs = published.tree
-    path: list[int] = []  # nodes that this package's tree went down to
+    path: list[int] = []  # the way of this package's tree, as far as it is still to be gone
+    last = 0  # where it ends
     legal: list[bool] = []
     best: list[bool] = []
 
-    def settle(new: bool) -> None:
+    def settle() -> None:
         """Bring this package's tree the value that the published one found."""
-        value = float(theirs.nodes[_text(mine.states[path[-1]])].get_xbar())
+        value = float(theirs.nodes[_text(mine.states[last])].get_xbar())
         if value > 0:
-            mine.visit(path[-1])
-            mine.settle(path[-1], value)
+            mine.visit(last)
+            mine.settle(last, value)
         else:
-            mine.miss(path[-1], new)
+            mine.miss(last, new=not mine.visits[last])
 
     def descend() -> None:
-        node, _ = mine.descend(0.0, 1.0, rng)
-        path[:] = reversed(mine._path(node))
+        nonlocal last
+        mine.way.clear()
+        last, _ = mine.descend(0.0, 1.0, rng)
+        path[:] = [*mine.way, last]
 
     def choice(options: Any, *size: int) -> Any:
         if not size:  # an action of a roll-out
             return options[rng.integers(len(options))]
         state, actions = theirs.get_state(), theirs.get_actions()
         if _text(building.root()) == json.dumps(state, sort_keys=True):
-            settle(new=mine.visits[path[-1]] == 0)
+            settle()
             if len(mine) >= NODES:
                 raise Done
             descend()
-            path_left[:] = path[1:]
         networks = [theirs.arch_gen.get_next_network(state, action) for action in actions]
         bounds = {_key(n): (theirs.UCT(n), i) for i, n in enumerate(networks) if n is not None}
-        here = path[len(path) - len(path_left) - 1]
-        legal.append(bounds.keys() == set(mine._children(here)))
-        bound, index = bounds[mine.states[path_left.pop(0)].tobytes()]
+        legal.append(bounds.keys() == set(mine._children(path.pop(0))))
+        bound, index = bounds[mine.states[path[0]].tobytes()]
         highest = max(bound for bound, _ in bounds.values())
         best.append(bound == highest or bound > highest - ROUNDING)
         return [index]
 
-    path_left: list[int] = []
+    def simulation(start: Any) -> Any:
+        found = completions(building, as_state(start), 1, rng)
+        if not len(found):
+            return None
+        network = as_network(found[0], int(building._vertices(found)[0]))
+        network["node_list"].append("term")
+        return network
+
     descend()  # to the root
     published.module.np = Choosing(choice)
+    theirs.simulation = simulation
     with _quiet(), contextlib.suppress(Done):
         theirs.reset_to_root()
         theirs.search()

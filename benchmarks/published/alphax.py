@@ -33,8 +33,9 @@ from .cells import Answers
 from .comparing import Row
 from .loading import load
 
-NODES = 100
-ROLLOUTS = 30
+NODES = 2_500
+ROLLOUTS = 1_100
+SIMULATIONS = 10  # of a node, beside the roll-out that is evaluated
 ENCODED = 500
 MAX_NODES = 6  # as published
 ROUNDING = 1e-9
@@ -220,6 +221,7 @@ def trees(published: Published, building: CellBuilding) -> list[Row]:
         theirs.reset_to_root()
         theirs.search()
     published.module.np = np
+    del theirs.simulation
     nodes = [theirs.nodes[_text(state)] for state in mine.states]
     values = [mine.mean(node, 0.0, 1.0, 0.0) for node in range(len(mine))]
     return [
@@ -261,7 +263,9 @@ def rollouts(published: Published, building: CellBuilding) -> Row:
         with _quiet():
             found = [published.tree.simulation(start) for _ in range(ROLLOUTS)]
         theirs = np.array([as_state(network)[:-2] for network in found])
-        mine = completions(building, as_state(start), ROLLOUTS, rng)
+        state, of_a_node = as_state(start), 1 + SIMULATIONS
+        calls = range(0, ROLLOUTS, of_a_node)
+        mine = np.concatenate([completions(building, state, of_a_node, rng) for _ in calls])
         for side, actions in enumerate((theirs, mine)):
             ends[side] += [(number, c) for c in building._space.identity(actions).tolist()]
     return comparing.distribution("roll-outs: the cell", *ends)

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from maade_np.spaces.encodings import one_hot
+
 # what stands for 0 where a logarithm is taken
 TINY = 1e-300
-
-
-def one_hot(actions: np.ndarray, cardinalities: np.ndarray) -> np.ndarray:
-    """Return strings (n, N) as ones and zeros, float64 (n, sum of the cardinalities)."""
-    first = np.cumsum(cardinalities) - cardinalities
-    encoded = np.zeros((len(actions), int(cardinalities.sum())))
-    encoded[np.arange(len(actions))[:, None], first + actions] = 1.0
-    return encoded
 
 
 def value_weights(

@@ -104,6 +104,23 @@ class ArchiveSearcher(Searcher):
         """Choose at most n valid strings (n, N) by the archive, which holds at least one."""
         raise NotImplementedError(f"{type(self).__name__} has no choose")
 
+    @property
+    def waiting(self) -> np.ndarray:
+        """Strings proposed whose results are awaited (n, N)."""
+        return self.archive.actions[:0] if self._open is None else self._open.actions
+
+    def known(self) -> np.ndarray:
+        """Return the cells that were evaluated or wait for their results, (n,)."""
+        return self.space.identity(np.concatenate([self.archive.actions, self.waiting]))
+
+    def completed(self, chosen: np.ndarray, n: int) -> np.ndarray:
+        """Count the chosen strings (m, N) as proposed, and draw uniformly what is missing of n."""
+        self.rejection.visit(chosen)
+        if len(chosen) == n:
+            return chosen
+        drawn = self.rejection.collect(n - len(chosen), uniform(self.space, self.rng))
+        return np.concatenate([chosen, drawn["actions"]])
+
     def propose(self, n: int) -> dict[str, np.ndarray]:
         """Draw uniformly while the start lasts or nothing is known, then choose."""
         observed = int(np.searchsorted(self.archive.ids, 0))

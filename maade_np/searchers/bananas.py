@@ -9,7 +9,6 @@ import numpy as np
 from maade_np.searchers._ensemble import Ensemble
 from maade_np.searchers.archive import ArchiveSearcher, ArchiveSettings
 from maade_np.searchers.base import setting
-from maade_np.searchers.rejection import uniform
 from maade_np.spaces import CategoricalSpace, NASBench101Space, encodings
 from maade_np.spaces.mutation import MUTATIONS, ONE, mutate
 
@@ -119,19 +118,13 @@ class Bananas(ArchiveSearcher):
         candidates = self.candidates()
         if len(candidates) > n:
             candidates = candidates[np.argsort(self.acquisition(candidates), kind="stable")[:n]]
-        self.rejection.visit(candidates)
-        missing = n - len(candidates)
-        if missing:
-            drawn = self.rejection.collect(missing, uniform(self.space, self.rng))["actions"]
-            candidates = np.concatenate([candidates, drawn])
-        return candidates
+        return self.completed(candidates, n)
 
     def candidates(self) -> np.ndarray:
         """Mutate the best evaluated strings in turn until there are `pool` new cells, (n, N)."""
         settings, archive = self.settings, self.archive
         rates = settings.mutation if self._cells else ONE
-        waiting = archive.actions[:0] if self._open is None else self._open.actions
-        known = self.space.identity(np.concatenate([archive.actions, waiting]))
+        known = self.known()
         found = archive.actions[:0]
         for row in archive.best_first()[: settings.max_parents]:
             parents = np.repeat(archive.actions[row][None], settings.children, axis=0)

@@ -21,7 +21,6 @@ from maade_np.searchers._gaussian_process import (
 )
 from maade_np.searchers.archive import ArchiveSearcher, ArchiveSettings
 from maade_np.searchers.base import setting
-from maade_np.searchers.rejection import uniform
 from maade_np.spaces import CategoricalSpace, NASBench101Space
 from maade_np.spaces.mutation import MUTATIONS, ONE
 from maade_np.spaces.otmann import STRUCTURE
@@ -162,9 +161,8 @@ class Nasbot(ArchiveSearcher):
     def choose(self, n: int) -> np.ndarray:
         """Choose the n new cells that promise most, among those that an evolution looks at."""
         process = self.update()
-        waiting = self.archive.actions[:0] if self._open is None else self._open.actions
-        if len(waiting):
-            process = process.extended(waiting)
+        if len(self.waiting):
+            process = process.extended(self.waiting)
         settings = self.settings
         effort = settings.effort * len(self.archive) ** 0.5
         best = self.archive.best_first()[: (settings.pool + 1) // 2]
@@ -177,15 +175,8 @@ class Nasbot(ArchiveSearcher):
             settings.mutation,
             self.rng,
         )
-        known = self.space.identity(np.concatenate([self.archive.actions, waiting]))
-        new = ~np.isin(population.cells, known) & self.rejection.new(population.actions)
-        chosen = self._best(process, population.actions[new], n)
-        self.rejection.visit(chosen)
-        missing = n - len(chosen)
-        if missing:
-            rest = self.rejection.collect(missing, uniform(self.space, self.rng))["actions"]
-            chosen = np.concatenate([chosen, rest])
-        return chosen
+        new = ~np.isin(population.cells, self.known()) & self.rejection.new(population.actions)
+        return self.completed(self._best(process, population.actions[new], n), n)
 
     def acquisition(self, process: GaussianProcess, actions: np.ndarray) -> np.ndarray:
         """Return what is to be high in a candidate, (n,)."""

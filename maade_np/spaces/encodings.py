@@ -106,8 +106,8 @@ def adjacency_encoding(actions: Any, form: str = "raw") -> np.ndarray:
         See the module. In canonical form the three entries of an unused vertex are 0.
     """
     edges, ops = _edges_and_ops(actions, form)
-    one_hot = ops[:, :, None] == np.arange(len(OPS))
-    flat = one_hot.reshape(len(edges), len(OPS) * _INTERIOR)
+    flags = ops[:, :, None] == np.arange(len(OPS))
+    flat = flags.reshape(len(edges), len(OPS) * _INTERIOR)
     return np.concatenate([edges.astype(np.uint8), flat.astype(np.uint8)], axis=1)
 
 
@@ -127,11 +127,15 @@ def features(space: CategoricalSpace, actions: Any) -> np.ndarray:
     if isinstance(space, NASBench101Space):
         graph = adjacency_encoding(actions, "canonical")
         return np.concatenate([np.log1p(path_counts(actions).astype(np.float64)), graph], axis=1)
-    checked = space.check(actions)
-    first = np.cumsum(space.cardinalities) - space.cardinalities
-    one_hot = np.zeros((len(checked), int(space.cardinalities.sum())))
-    np.put_along_axis(one_hot, first + checked, 1.0, axis=1)
-    return one_hot
+    return one_hot(space.check(actions), space.cardinalities)
+
+
+def one_hot(actions: np.ndarray, cardinalities: np.ndarray) -> np.ndarray:
+    """Return strings (n, N) as ones and zeros, float64 (n, sum of the cardinalities)."""
+    first = np.cumsum(cardinalities) - cardinalities
+    encoded = np.zeros((len(actions), int(cardinalities.sum())))
+    encoded[np.arange(len(actions))[:, None], first + actions] = 1.0
+    return encoded
 
 
 def edit_distance(a: Any, b: Any | None = None, form: str = "raw") -> np.ndarray:

@@ -92,7 +92,8 @@ for label, value in zip(labels, accuracy, strict=True):
 #   and still try other strings now and then.
 #
 # We use two policies of the package. `Independent` has one table of numbers, the logits $b_{ik}$,
-# and chooses every decision by itself with probability $p_{ik} = e^{b_{ik}} / \sum_l e^{b_{il}}$.
+# and chooses every decision by itself with probability $p_{ik} = e^{b_{ik}} / \sum_l e^{b_{il}}$,
+# the **softmax** of the logits: positive, and 1 in sum.
 # `MAADE`, the policy that the package is named after, lets a decision depend on those made before
 # it; notebooks 5 to 7 take it apart. Here it is a black box with three calls: `sample`, `forward`
 # (the log-probabilities of given strings) and `backward` (their gradient).
@@ -217,7 +218,8 @@ print(draw_estimate(independent, 30, rng).reshape(3, 3).round(3))
 # ## First check: is (1.2) right?
 #
 # The space is small, so the third line of (1.2) can be computed in full: `forward` on all twelve
-# strings, then `backward` with $P(a) f(a)$ as the upstream gradient. And there is an independent
+# strings, then `backward` with $P(a) f(a)$ as the derivative with respect to each string's
+# log-probability (its "upstream gradient"). And there is an independent
 # witness: $J$ itself is a function of the parameters, and we can differentiate it numerically,
 # without any logarithm. The package's gradient check does that, by the *complex step* (notebook
 # 4) and by central differences (notebook 3). It raises an error if a single one of the
@@ -423,7 +425,9 @@ plt.show()
 #
 # Now search. A step of the loop: draw a batch, look up its rewards, form the estimate, take a
 # step with an optimizer. This is the whole of a policy-gradient search, and the package's
-# `PolicyGradient` does the same with more settings. `MovingAverage` is the baseline of the paper,
+# `PolicyGradient` does the same with more settings. `Adam` is an optimizer that divides every
+# component of the gradient by a running average of its size, so that the learning rate, not the
+# length of the gradient, sets the length of a step. `MovingAverage` is the baseline of the paper,
 # a running mean of past rewards (notebook 2).
 
 
@@ -484,7 +488,7 @@ plt.show()
 #
 # The animation follows the probabilities in one of the searches with a baseline. The mass does
 # not go straight to the best string: at first a good string with four layers gains more, then the
-# best one takes it over.
+# best one overtakes it.
 
 # %%
 rng = np.random.default_rng(0)

@@ -407,12 +407,12 @@ right.legend(fontsize=8, loc="upper left")
 plt.show()
 
 # %% [markdown]
-# Left: $\beta = 0.99$ hardly leaves the first batch, $\beta = 0.9$ follows about ten batches
+# Left: $\beta = 0.99$ is far below to the end, $\beta = 0.9$ follows about ten batches
 # behind, $\beta = 0.5$ is close. Right: the slower the rise, the longer the memory that pays.
 #
 # But look at the sizes. Even where the lag of $\beta = 0.9$ is a whole hundredth, that is half a
 # standard deviation of the rewards of a batch, and the price in variance is the square of it,
-# about a quarter. The curve of $V$ has a wide bottom. That is why nobody tunes $\beta$.
+# about a quarter. The curve of $V$ has a wide bottom. That is why $\beta$ is hardly ever tuned.
 #
 # ### So why a moving average?
 #
@@ -582,7 +582,7 @@ for name, form in (
 # gradient.)
 #
 # > **You should know.** None of this makes a search find better strings by itself: an estimator
-# > with less noise climbs the same hill more straightly. Which of the three forms searches best
+# > with less noise climbs the same hill more directly. Which of the three forms searches best
 # > on real results is a question for experiments, and the answer (ranks, with several updates a
 # > batch and skipped duplicates) is in
 # > [`benchmarks/results/strong`](../benchmarks/results/strong/README.md).

@@ -493,8 +493,8 @@ print("wrong gradients that pass, of 8:", (content[1:].sum(axis=0)).tolist())
 #   $W = W^T$ a forgotten transpose goes unseen.
 # - **A batch of one** hides every sum over the wrong axis.
 # - **A tolerance larger than the gradient.** Divided by the batch size the gradients are of size
-#   0.01; an absolute tolerance of 0.05 is content with anything. Compare *relative* to the size
-#   of the gradient.
+#   0.01. An absolute tolerance of 0.05 is content with zeros, and catches only what is far too
+#   large, or not a number. Compare *relative* to the size of the gradient.
 # - **`if error > tolerance: complain`** lets NaN through, as NaN is neither larger nor smaller
 #   than anything. Ask whether the error is *small*, not whether it is large.
 #
@@ -505,8 +505,9 @@ print("wrong gradients that pass, of 8:", (content[1:].sum(axis=0)).tolist())
 # ### One side of a branch
 #
 # Another kind: a function with a case distinction, tested on one side. The package has two forms
-# of PPO's objective, the paper's and the literature's (notebook 9). They agree for positive
-# advantages and differ for negative ones. If somebody mixed up the backward passes, a check with
+# of the objective of PPO, a policy gradient that takes several steps on one batch: the paper's
+# form and the literature's (notebook 9). Each clips the *ratio* of a string's new probability to
+# its old one. They agree for positive advantages and differ for negative ones. If somebody mixed up the backward passes, a check with
 # positive advantages only would not notice.
 
 

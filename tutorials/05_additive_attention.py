@@ -510,8 +510,8 @@ print(f"norm ||w_a||_1 = {bound:.2f}; largest additive score on the grid {additi
 # %% [markdown]
 # The shaded band on the right is (5.10). Where a key of unusual size makes a dot product hand it
 # all the weight, the additive score has long been saturated. That has a practical side: scores
-# within a known range can be exponentiated without any shift, which notebook 8 makes use of, and
-# the first exercise asks you what it means for the weights.
+# within a known range can be exponentiated before it is known which of them will be visible, which
+# notebook 8 makes use of, and the first exercise asks you what it means for the weights.
 #
 # ## 5. With small weights, attention is blind
 #

@@ -366,7 +366,8 @@ for order, title in ((natural, "natural order"), (permuted, "permuted order")):
 # %% [markdown]
 # Three things to take home.
 #
-# **Most bugs pass in the natural order.** Only a permuted order tells an order from its rank.
+# **Half of the bugs pass in the natural order.** Only a permuted order tells an order from its
+# rank.
 #
 # **The sum over all strings, the test that everyone thinks of first, finds one bug out of four.**
 # The reason is in (6.2): what the proof needs is *some* order in which nobody looks ahead. *Order
@@ -375,8 +376,8 @@ for order, title in ((natural, "natural order"), (permuted, "permuted order")):
 # looks at whom can break the sum, and "itself" is the smallest circle.
 #
 # **The sampler is the best witness**, because it is honest by construction: when it decides, the
-# later values do not exist yet. (Unless it fills them with zeros and calls `forward`; then it
-# shares the bug and agrees.) The package's tests hold every policy to all four, in all orders
+# later values do not exist yet. (Unless it uses `forward` itself. If it reports what `forward`
+# says of the finished string, it agrees with every bug.) The package's tests hold every policy to all four, in all orders
 # (`tests/test_maade.py`, `tests/test_policies_density.py`).
 #
 # ## 5. What a leak does to learning
@@ -621,7 +622,8 @@ course.animate(
 # %% [markdown]
 # ## Exercises
 #
-# The solutions are in [`solutions/nb06.py`](solutions/nb06.py).
+# Each has a self-check: take away the `#` before it when you have an answer. The solutions are in
+# [`solutions/nb06.py`](solutions/nb06.py).
 #
 # ### Exercise 6.1: the mask
 #

@@ -284,8 +284,8 @@ draw_architecture(one, np.array([1, 2, 0, 1]), order)
 
 # %% [markdown]
 # Columns are decisions in their order, from left to right. At the bottom stand the two vectors of
-# each decision, its query and the vector of its value, and their sum, the key (7.1). Red lines are
-# the attention, as wide as the weights: each decision sees the keys to the left of it. Its own
+# each decision, its query and the vector of its value, and their sum, the key (7.1). Orange lines
+# are the attention, as wide as the weights: each decision sees the keys to the left of it. Its own
 # query reaches it by the green line. The first decision sees nothing and gets the zero vector.
 #
 # Follow the lines upwards from the value vector of a column: you never come to its own bars. That
@@ -408,7 +408,7 @@ draw_streams(two, np.array([1, 2, 0, 1]), order)
 # %% [markdown]
 # Read off it:
 #
-# - No red line goes straight up, every blue bundle has one that does: $r_j < r_i$ and $r_j \le
+# - No orange line goes straight up, every blue bundle has one that does: $r_j < r_i$ and $r_j \le
 #   r_i$.
 # - From no circle does a way lead to the square *above its own column*: squares are reached from
 #   columns further left only, and squares never feed circles.
@@ -473,8 +473,8 @@ for form in ("textbook", "factorised"):
 # ## 6. What it weighs
 #
 # The paper's argument for attention is its Table 2: the context layer has $O(d^2)$ parameters,
-# *whatever the number of decisions*, while those of NADE and MADE grow with $N$ and $N^2$. Let us
-# count, in living policies of the package (notebook 13 compares how they search).
+# *whatever the number of decisions*, while those of NADE and MADE, two autoregressive networks
+# without attention, grow with $N$ and $N^2$. Let us count, in living policies of the package (notebook 13 compares how they search).
 
 # %%
 sizes, width = (5, 10, 20, 40), 16
@@ -507,14 +507,16 @@ _ = ax.legend(title="context layer")
 #
 # A search would collapse on one good string, and a policy that always says the same has no need to
 # look at anything. So we ask for a *spread* of good strings: maximise the expected accuracy,
-# measured in units of a temperature $\tau$, plus the entropy $H$ of the policy. With $p^*(a) =
+# measured in units of a temperature $\tau$, plus the entropy $H(P) = -\sum_a P(a) \log P(a)$ of the policy. With $p^*(a) =
 # e^{f(a)/\tau} / Z$ one line shows what that asks for:
 #
 # $$ \mathbb{E}_P\Big[\frac{f(a)}{\tau}\Big] + H(P) = \sum_a P(a) \log \frac{Z\, p^*(a)}{P(a)}
 #    = \log Z - \mathrm{KL}(P \,\|\, p^*) \tag{7.6} $$
 #
-# At best $P = p^*$, in which a string is the likelier the better it is, and the gap to $\log Z$ is
-# a Kullback–Leibler divergence. With 5,184 strings we can enumerate $p^*$ and watch this gap
+# The last term, $\mathrm{KL}(P \,\|\, p^*) = \sum_a P(a) \log (P(a) / p^*(a))$, the Kullback–Leibler
+# divergence, is never negative, and zero only for $P = p^*$ (Gibbs' inequality, notebook 6). So at
+# best $P = p^*$, in which a string is the likelier the better it is, and the divergence is the gap
+# to $\log Z$. With 5,184 strings we can enumerate $p^*$ and watch this gap
 # exactly, which the policy of course cannot. Its gradient is estimated from 64 sampled strings a
 # step by REINFORCE (notebook 1) and `mn.objectives.entropy`, whose docstring derives it. Invalid
 # strings count as a little worse than the worst valid one.
@@ -659,7 +661,8 @@ grid[0, 0].set_ylabel("decided along the ring")
 _ = grid[1, 0].set_ylabel("decided in a mixed order")
 
 # %% [markdown]
-# At the start attention spreads over whatever is visible; the first rows, which see little, are
+# (White is 0; the darkest blue is 1 for attention and 0.5 for influence, which the text below
+# defines.) At the start attention spreads over whatever is visible; the first rows, which see little, are
 # dark for this reason alone. After training the upper map has its band: the policy has found out,
 # from samples and rewards, that the decisions shortly before are what matters. In the mixed order
 # the neighbours are scattered, and the trained map picks many of them out.
@@ -766,15 +769,17 @@ course.animate(
 # %% [markdown]
 # ## Exercises
 #
-# The solutions are in [`solutions/nb07.py`](solutions/nb07.py).
+# Each has a self-check: take away the `#` before it when you have an answer. The solutions are in
+# [`solutions/nb07.py`](solutions/nb07.py).
 #
 # ### Exercise 7.1: count
 #
 # <a id="exercise_7_1_count"></a>
 # Write `count(cardinalities, families, d, blocks, a, f)`: the number of parameters of a MAADE with
 # attention width a and feed-forward width f. `families` is a list with the family of each
-# hyper-parameter; a family has as many value vectors as its largest member has values. Do it from
-# the equations, with pencil and paper first.
+# hyper-parameter; a family has as many value vectors as its largest member has values, and every
+# head as many columns as the largest of *all* hyper-parameters (they are stored in one array, see
+# section 1). Do it from the equations, with pencil and paper first.
 
 # %%
 answer = None  # def answer(cardinalities, families, d, blocks, a, f): return ...

@@ -112,8 +112,9 @@ print(f"scores of the same query and pair differ by at most {spread:.1g}")
 # gathered, no loop over strings is needed; the mask does it. This is
 # `maade_np.layers.factorised_block_forward`.
 #
-# On a space of six decisions it fits into a picture. The table belongs to the policy, the mask to a
-# string and its order; the weights come from both.
+# On a space of six decisions it fits into a picture (a row is a decision, with its rank in
+# brackets). The table belongs to the policy, the mask to a string and its order; the weights come
+# from both.
 
 # %%
 six = mn.spaces.CategoricalSpace(
@@ -253,7 +254,7 @@ for size in (1, 4, 16, 64, 256):
 
 # %% [markdown]
 # For a single string the table is a waste: it holds scores of pairs that the string did not choose.
-# From two or three strings on it saves, and then in proportion to the batch.
+# From three strings on ($B > P / N$) it saves, and then in proportion to the batch.
 #
 # ## 5. Measuring
 #
@@ -426,7 +427,7 @@ for scale in (1.0, 30.0):
 #
 # $$ dT_{ip} = \sum_b de_{bip} \tag{8.10} $$
 #
-# Likewise $d(K W_1) = \sum_b \alpha_b^T\, dpre_b$ from (8.5). `masked_softmax_backward` sees that
+# Likewise $d(K W_1) = \sum_b \alpha_b^T\, dz_b$, where $z_b$ is the right side of (8.5). `masked_softmax_backward` sees that
 # its scores were shared and returns the sum; from there on everything is as small as the table. (In
 # the *textbook* form the sum comes at another place: the keys of the strings were *looked up* in
 # $K$, so a key that many strings chose must collect from all of them. Exercise 8.3 is about this.)
@@ -487,8 +488,8 @@ _ = ax.set_title(f"N = {length}, d = {narrow}: orange, the table is faster")
 
 # %% [markdown]
 # A rule of thumb that follows from (8.7): the table pays where $B$ is well above the number of
-# values of a decision. For NAS-Bench-101, with 2.2 values a decision, it is nearly always; for a
-# learning rate on a grid of a thousand it is not. Near the border the two forms take about the same
+# values of a decision. For NAS-Bench-101, with 2.2 values a decision, it nearly always pays; for a
+# learning rate on a grid of a thousand it does not. Near the border the two forms take about the same
 # time, and a wrong choice costs little.
 #
 # **The second block.** The trick lives on the fact that a key depends on one pair. The first block
@@ -515,7 +516,8 @@ for name, at in (
 #
 # ## Exercises
 #
-# The solutions are in [`solutions/nb08.py`](solutions/nb08.py).
+# Each has a self-check: take away the `#` before it when you have an answer. The solutions are in
+# [`solutions/nb08.py`](solutions/nb08.py).
 #
 # ### Exercise 8.1: the break-even
 #

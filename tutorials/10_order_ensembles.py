@@ -22,8 +22,8 @@
 # - Derive what the paper's ensemble of orders samples and climbs, check it exactly, and halve its
 #   variance by a sum over orders that the paper does not make.
 # - Count what more orders cost, and time it.
-# - Look at some 450 searches a row on real results, and compute how large a difference could have
-#   stayed hidden.
+# - Look at hundreds of searches a row on real results, and compute how large a difference could
+#   have stayed hidden.
 #
 # **What you will learn**
 #
@@ -161,7 +161,7 @@ for ax, (name, rows) in zip(panels, CHOSEN.items(), strict=True):
     ranked = np.array(rows + [z for z in range(24) if z not in rows])
     p = dens[name][ranked]
     distance = 0.5 * np.abs(p[:, None] - p[None]).sum(axis=2)
-    image = course.heatmap(ax, distance, limit=0.8)
+    image = course.heatmap(ax, distance, limit=0.9)
     edge = len(rows) - 0.5
     if edge < 23:
         ax.plot([-0.5, edge, edge], [edge, edge, -0.5], color=course.VERMILLION, linewidth=1.6)
@@ -294,14 +294,14 @@ B, N = 64, nas.size
 rng = np.random.default_rng(0)
 
 
-def milliseconds(run, repeats=12):
-    """Return the median time of a call."""
+def milliseconds(run, repeats=30):
+    """Return the shortest time of a call: what else the machine does can only add."""
     taken = []
     for _ in range(repeats):
         start = time.perf_counter()
         run()
         taken.append(1000 * (time.perf_counter() - start))
-    return np.median(taken)
+    return min(taken)
 
 
 def update(actions, orders):
@@ -454,12 +454,18 @@ for (name, found, theirs), p_value in zip(lines, statistics.holm(p_values), stri
 # That is a statement with content. A difference of 0.04 points, the paper's between $S = 1$ and
 # $S = 4$, would very probably have shown, and lies outside the measured interval; differences of
 # 0.01 or 0.02, such as the paper has between $S = 4$, 6, 8 and 16, could not be told from nothing
-# by so many trials, nor by the paper's 500. On the noise-free protocol, with fewer trials so far,
-# the lowest mean belongs to $S = 1$:
+# by so many trials, nor by the paper's 500. On the noise-free protocol the trials scatter less, so
+# that they can tell smaller differences apart:
 
 # %%
 noise_free = records["test-mean"]
 errors = {name: noise_free[name].final("held_out") for name in rows}
+means = [values.mean() for values in errors.values()]
+spread = np.mean([values.std(ddof=1) for values in errors.values()])
+print(
+    f"standard deviation {spread:.3f}; the largest and the smallest of the seven means are "
+    f"{np.ptp(means):.3f} points apart"
+)
 for name in ("S = 1", "S = 4", "S = all"):
     found = statistics.bootstrap(errors[name], rng=0)
     print(
@@ -479,9 +485,10 @@ print(
 )
 
 # %% [markdown]
-# Again nothing that six tests together would support. And one more look at the printed table, with
-# its own numbers. Suppose that $S$ makes *no* difference at all, 500 trials a row, deviation 0.19.
-# How far are the largest and the smallest of seven means apart?
+# There all seven means lie within a few hundredths of a point. Whatever of that is more than luck,
+# it is less than the 0.04 of the printed table. And one more look at that table, with its own
+# numbers. Suppose that $S$ makes *no* difference at all, 500 trials a row, deviation 0.19. How far
+# are the largest and the smallest of seven means apart?
 
 # %%
 rng = np.random.default_rng(1)

@@ -544,8 +544,8 @@ for name, found in parts.items():
     )
 
 # %% [markdown]
-# It leaves the smallest cells within some thousand queries and settles where the good ones are
-# common. Notebook 12 watches it do so.
+# It leaves the smallest cells within its 3,200 queries and settles where the good ones are common.
+# Notebook 12 watches it do so.
 #
 # ## Exercises
 #

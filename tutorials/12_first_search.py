@@ -92,15 +92,15 @@ plt.show()
 #   that do nothing. The axis is chosen from the bulk, so that they do not flatten the picture.
 # - The **blue** line is the driving run of the best string so far, the *incumbent*. It can only
 #   fall.
-# - The **red** line is the held-out result of *the same* string. It may rise: a new incumbent was
-#   luckier, not better. Now and then it even runs below the blue one; luck has two signs.
+# - The **orange** line is the held-out result of *the same* string. It may rise: a new incumbent
+#   was luckier, not better. Now and then it even runs below the blue one; luck has two signs.
 # - The dashed line is the best held-out result that any of the 423,624 cells has here.
 # - The dots come in batches of 30: five of them, so the policy has been updated **five times**, the
 #   last time too late to be of use. What a search of 150 queries learns is a beginning.
 #
 # ## The driving run flatters
 #
-# Almost always the red line ends above the blue one. No mistake: whoever picks the best of many
+# Almost always the orange line ends above the blue one. No mistake: whoever picks the best of many
 # noisy numbers picks luck as well. How much? Let $s = \theta + \epsilon$ be the signal of a cell
 # whose true error is $\theta$, the noise normal with variance $\sigma^2$ and independent of
 # $\theta$. Of the cells' distribution we assume *nothing*. Write $p(\theta)$ for its density,
@@ -141,6 +141,8 @@ inside = (which >= 0) & (which < len(middle))
 count = np.bincount(which[inside], minlength=len(middle))
 measured = np.bincount(which[inside], held_out[inside]) / count
 apart = np.abs(runs[:, 1] - runs[:, 2])
+# a normal difference of two runs has deviation sqrt(2) sigma, and its absolute value the median
+# 0.6745 times that; a median does not mind the few runs that collapsed
 sigma = np.array([np.median(apart[which == k]) for k in range(len(middle))]) / (0.6745 * 2**0.5)
 sigma = np.polynomial.Polynomial.fit(middle, sigma, 2, w=np.sqrt(count))(middle)
 log_density = np.polynomial.Polynomial.fit(middle, np.log(count), 6, w=np.sqrt(count))
@@ -256,19 +258,20 @@ for step, (searcher, result, _) in searches.items():
 # (Lines are means over five batches; all on the surrogate.) Three stories.
 #
 # - **Too fast** ($10^{-2}$): after a dozen batches the policy hardly proposes a new cell, and the
-#   rest of the budget buys nothing. By its entropy hundreds of strings are still in play then; they
-#   are the same few cells, written differently (notebook 11). Low entropy early is not success, it
-#   is the end of the search.
+#   rest of the budget buys nothing. By its entropy hundreds of strings or more are still in play
+#   then; they are the same few cells, written differently (notebook 11). Low entropy early is not
+#   success, it is the end of the search.
 # - **Too slow** ($10^{-3}$): fifty updates hardly move it, entropy stays near its maximum. It draws
 #   new cells until the end, and they become better only slowly.
-# - **Between** ($3 \cdot 10^{-3}$): entropy falls steadily, new cells keep coming while the batches
-#   get better.
+# - **Between** ($3 \cdot 10^{-3}$): entropy falls steadily, new cells keep coming for some thirty
+#   batches, and the batches get better all the while.
 #
 # The third panel is worth a second look. Nobody ever rewards validity: invalid strings are thrown
 # away and drawn again, without a trace in the gradient. Yet the share of valid strings changes.
 # Part of that is equation (1.9) of notebook 1, the push along $\nabla \log Z$ that the baseline
-# leaves. And part is the company that good strings keep: the neighbours of a string with many edges
-# have too many, those of a policy that is nearly certain of one valid string are that string.
+# leaves. And part comes from the strings that are rewarded: a string with many edges has many
+# neighbours with too many, so a policy around it draws more invalid strings; a policy that is
+# nearly certain of one valid string draws hardly anything else.
 #
 # None of these numbers says which step is *best*; one search each is an anecdote. They say what
 # goes on.
@@ -446,10 +449,10 @@ print(
 
 # %% [markdown]
 # The useful switch goes straight up. The others spread in both directions, symmetrically: an
-# unbiased walk, exactly as (12.4) says, that ends in certainty about nothing. So before you read a
-# policy's taste off its probabilities, ask which decisions can matter at all; and take drift into
-# account when you choose between a long search with a large step and a short one. (It is also one
-# reason why a collapsed policy is not a proof of optimality.)
+# unbiased walk, exactly as (12.4) says, that takes some of them to a certainty about nothing. So
+# before you read a policy's taste off its probabilities, ask which decisions can matter at all; and
+# take drift into account when you choose between a long search with a large step and a short one.
+# (It is also one reason why a collapsed policy is not a proof of optimality.)
 #
 # ## Stop and go on
 #
@@ -580,7 +583,7 @@ answer = None  # def expected_truth(s, density, sigma): ...
 # package on noise-free tables, and under `test-holdout` its results are even *better*. There are
 # two bugs, and the second shows only with some batch sizes. Mend both: given a fresh searcher, a
 # table, a budget, a protocol and a seed, `my_search` should return the held-out error (in %) of the
-# string with the best driving signal, as `mn.search` does.
+# string with the best driving signal (the first of equal ones), as `mn.search` does.
 
 
 # %%

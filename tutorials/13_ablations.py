@@ -156,7 +156,7 @@ plt.show()
 #
 # The paper's plain vanilla REINFORCE (its equation 15): what is left of the head without a context.
 # Its parameters *are* its logits. They start at 0, so the policy starts exactly uniform, and the
-# order makes no difference (`maade_np.policies.Independent`).
+# order makes no difference. In the package (13.2) is `maade_np.policies.Independent`.
 #
 # ### MADE: one network, masked
 #
@@ -171,7 +171,8 @@ plt.show()
 # where step counts from 0. A path from $j$ to $i$ needs a unit with
 # $\mathrm{step}(j) < m_k \le \mathrm{step}(i)$, so there is one only if
 # $\mathrm{step}(j) < \mathrm{step}(i)$, strictly: the two inequalities, one strict and one not,
-# *are* the autoregressive property. In matrices, the number of paths is the product of both masks,
+# *are* the autoregressive property. In the package (13.3) is `maade_np.policies.MADE`. In matrices,
+# the number of paths is the product of both masks,
 #
 # $$(M_1 M_2)_{ji} = \#\{k : \mathrm{step}(j) < m_k \le \mathrm{step}(i)\}. \tag{13.4}$$
 
@@ -182,7 +183,7 @@ order = np.array([2, 0, 3, 1])
 step = np.argsort(order)  # step[i]: when hyper-parameter i is decided
 print("degrees of the hidden units:", made.degrees)
 
-# (13.3) with the weights and degrees of the live object, one string at a time
+# by hand, with the weights and degrees of the live object, one string at a time
 first_mask = step[:, None] < made.degrees  # (N, H)
 heads_mask = made.degrees[:, None] <= step  # (H, N)
 p = made.params
@@ -191,7 +192,7 @@ for string in ([0, 1, 1, 0], [1, 1, 0, 1]):
     h = np.tanh(p["b1"] + (p["W"][rows] * first_mask).sum(axis=0))
     z = p["b_out"] + np.einsum("k,kid,ki->id", h, p["W_heads"], heads_mask)
     log_probs, _ = layers.log_softmax_forward(z, np.ones_like(z, dtype=bool))
-    assert np.allclose(log_probs, made.conditionals([string], [order])[0], atol=1e-12)
+    assert np.allclose(log_probs, made.conditionals([string], [order])[0], atol=1e-12)  # (13.3)
 paths = first_mask.astype(int) @ heads_mask  # (13.4)
 print("paths from decision j (row) to decision i (column), both in the order of the steps:")
 print(paths[order][:, order])
@@ -282,12 +283,12 @@ course.animate(
 # $$s_0 = c, \qquad s_{t+1} = s_t + T[o_t, a_{o_t}], \qquad
 # z_{o_t} = \sigma(s_t)\, W_{out,o_t} + b_{out,o_t} \tag{13.5}$$
 #
-# (Uria et al. 2016; `maade_np.policies.NADE`). A decision adds its own vector, one for each pair of
-# hyper-parameter and value, to one sum that all later decisions read. Nothing is ever forgotten,
-# and an update of the context costs one addition. As a sum does not know the sequence of its terms,
-# the context is the same for every order in which the *same set* was decided: what Krishna et al.
-# say of attention ("the sequence in which preceding hyper-parameters were encountered doesn't
-# matter") holds here too.
+# (Uria et al. 2016). In the package (13.5) is `maade_np.policies.NADE`. A decision adds its own
+# vector, one for each pair of hyper-parameter and value, to one sum that all later decisions read.
+# Nothing is ever forgotten, and an update of the context costs one addition. As a sum does not know
+# the sequence of its terms, the context is the same for every order in which the *same set* was
+# decided: what Krishna et al. say of attention ("the sequence in which preceding hyper-parameters
+# were encountered doesn't matter") holds here too.
 #
 # ### LSTM: a state that is carried on
 #
@@ -297,7 +298,8 @@ course.animate(
 #
 # The controller of Zoph & Le (2017): it reads the last decision and the name of the next, and all
 # else has to be carried by the state $c_t = f_t \odot c_{t-1} + i_t \odot g_t$, which a forget gate
-# $f_t < 1$ shrinks at every step (`maade_np.policies.LSTM`, `maade_np.layers.lstm_cell`).
+# $f_t < 1$ shrinks at every step. In the package (13.6) is `maade_np.policies.LSTM`, made of
+# `maade_np.layers.lstm_cell`.
 #
 # Both recurrences, run by hand along one string with the live parameters, and compared with the
 # object:
@@ -704,11 +706,16 @@ for name in NAMES:
 # and the following ones are hardly larger (`maade_np.optimizers.Adam`). In the independent policy a
 # parameter is a logit, so $K$ updates move a logit by at most about $K\alpha$. In a network one
 # step moves *every* weight that the logit hangs on, all of them in the direction that helps, and
-# the moves add up: a layer of 936 units can move a logit by a multiple of $\alpha$ that grows with
-# its width. On the NAS-Bench-101 space with the paper's settings for 150 queries (α = 0.01, five
-# updates of 30 strings), on the **surrogate** table:
+# the moves add up: a layer of 936 units, MADE's here, can move a logit by a multiple of $\alpha$
+# that grows with its width. On the NAS-Bench-101 space with the paper's settings for 150 queries
+# (α = 0.01, five updates of 30 strings), on the **surrogate** table:
 
 # %%
+theta, gradient = {"theta": np.zeros(3)}, np.array([5.0, -0.02, 0.0001])
+mn.optimizers.Adam(theta, learning_rate=0.01).step({"theta": gradient})  # (13.10)
+print("Adam's first step along the gradients", gradient.tolist(), "is", theta["theta"].round(6))
+print()
+
 table = mn.tables.NASBench101.surrogate()
 SEARCHERS = {
     "Independent": "reinforce",
@@ -789,6 +796,9 @@ for ax, part, title in (
     tests = [statistics.welch(held_out[label], held_out[reference]) for label in others]
     corrected = statistics.holm([test.p for test in tests])
     print(f"{title}: difference to {reference}, negative is better")
+    alpha = Plan.read(folder).arm(reference).settings["learning_rate"]
+    cells = found[reference].counts["distinct"].mean()
+    print(f"    {reference:22} {f'α = {alpha}':9} {cells:4.0f} different cells")
     for label, test, p_value in zip(others, tests, corrected, strict=True):
         settings = Plan.read(folder).arm(label).settings
         alpha = settings.get("learning_rate")
@@ -812,10 +822,11 @@ plt.show()
 # candidates for each, chosen on other landscapes) and repeated cells are skipped by all. Look at
 # the learning rates that came out: from 0.001 for MADE to 0.1 for independent decisions, a factor
 # of a hundred, and nearly in the order of section 5's picture. The exception is ReMAADE, which got
-# the step that suits the LSTM and collapses with it: of 150 queries only 116 are different cells,
-# where the others have 150. Every policy is now far ahead of random search, independent decisions
-# *beat* ReMAADE, and the order of the left panel is almost turned around. That is no proof that
-# independence is better, or attention worse. With twenty candidates a tuning is itself a lottery.
+# the step that suits the LSTM and collapses with it: it draws nothing new any more, repeats are let
+# through then, and of 150 queries only 116 are different cells, where the others have 150. Every
+# policy is now far ahead of random search, independent decisions *beat* ReMAADE, and the order of
+# the left panel is almost turned around. That is no proof that independence is better, or attention
+# worse. With twenty candidates a tuning is itself a lottery.
 #
 # What do the two panels say together? That on NAS-Bench-101 at 150 queries the difference between
 # *settings* is several times that between *policies*, and that an ablation which holds the settings

@@ -102,12 +102,12 @@ print(f"a random search beats a ReMAADE search in {100 * wins:.0f} % of all pair
 #
 # A search proposes a cell because its *driving signal* was the best. Call the truth of a cell
 # $\theta$ and the signal $s = \theta + \epsilon$, where $\epsilon$ is the noise of one training
-# run. For a normal population of cells, $\theta \sim (\mu, \tau^2)$, and normal noise of variance
-# $\sigma^2$,
+# run. For a normal population of cells, $\theta \sim \mathcal N(\mu, \tau^2)$, and normal noise of
+# variance $\sigma^2$, the signals are normal with variance $\tau^2 + \sigma^2$, and (12.2) becomes
 #
 # $$\mathbb{E}[\theta \mid s] = \mu + \frac{\tau^2}{\tau^2 + \sigma^2}\,(s - \mu), \tag{14.1}$$
 #
-# which is nearer to the mean than $s$ is. Whoever picks the largest of many $s$ picks, in part, the
+# which is nearer to the mean than $s$ is. Whoever picks the best of many $s$ picks, in part, the
 # luckiest $\epsilon$; the truth regresses. The more cells are tried, the larger the luck in the
 # best. Nothing is wrong with selecting on noise (there is nothing else to select on). What is wrong
 # is to *report the number that was selected on*.
@@ -183,13 +183,14 @@ late = records("table6/holdout")["random"]
 for queries, outcome in ((150, random), (3200, late)):
     s, h = outcome.final("signal").mean(), outcome.final("held_out").mean()
     print(f"random search, {queries:5,} queries: signal {s:.2f}, held out {h:.2f}, gap {h - s:.2f}")
-changes, worse = 0, 0
-for outcome in records("table3/skipped").values():
+changes, worse, skipped = 0, 0, records("table3/skipped")
+for outcome in skipped.values():
     for steps in outcome.improved:  # whenever the best signal so far improved
         changes += len(steps["held_out"]) - 1
         worse += int((np.diff(steps["held_out"]) > 0).sum())
 print(
-    f"in {100 * worse / changes:.0f} % of {changes:,} improvements of the signal (12 searchers, real)"
+    f"in {100 * worse / changes:.0f} % of {changes:,} improvements of the signal "
+    f"({len(skipped)} searchers, real)"
 )
 print("the held-out error of the new best cell is higher than that of the old one")
 
@@ -266,8 +267,9 @@ plt.show()
 
 # %% [markdown]
 # With five trials, the number that many papers have, what is called a 95 % interval contains the
-# mean about four times out of five. The reason is that $\sigma$ is itself estimated from five
-# numbers. Student's distribution repairs that for normal trials; more trials repair it for all.
+# mean about four times out of five (bootstrap) or nine times out of ten (± 1.96 SE). The reason is
+# that $\sigma$ is itself estimated from five numbers. Student's distribution repairs that for
+# normal trials; more trials repair it for all.
 #
 # ## 4. Is there a difference?
 #
@@ -275,15 +277,20 @@ plt.show()
 #
 # $$t = \frac{\bar x - \bar y}{\sqrt{s_x^2/n + s_y^2/m}}, \tag{14.4}$$
 #
-# and its p-value says: *if the means were equal*, how often would a difference at least so large
-# come up? It does not say how likely it is that they are equal. `permutation_test` asks the same
-# without a distribution, by relabelling the trials at random, and `rank_test` with ranks in place
-# of the errors.
+# where $\bar x$ and $s_x^2$ are the mean and the variance of $n$ trials, $\bar y$ and $s_y^2$ those
+# of $m$ others. Its p-value, from Student's distribution, says: *if the means were equal*, how
+# often would a difference at least so large come up? It does not say how likely it is that they are
+# equal. `permutation_test` asks the same without a distribution, by relabelling the trials at
+# random, and `rank_test` with ranks in place of the errors.
 
 # %%
 a, b = random.final("held_out"), remaade.final("held_out")
+t = (a.mean() - b.mean()) / np.sqrt(a.var(ddof=1) / len(a) + b.var(ddof=1) / len(b))
+p_value = statistics.welch(a, b).p  # (14.4)
+print(f"t = {t:.2f}: p = {p_value:.1e} by Student's distribution, "
+      f"{2 * NormalDist().cdf(-abs(t)):.1e} by the normal one")  # fmt: skip
 for n in (10, 50, 500):
-    row = [f"{name} {test.run(a[:n], b[:n]).p:.4f}" for name, test in statistics.TESTS.items()]
+    row = [f"{name} {test.run(a[:n], b[:n]).p:.2g}" for name, test in statistics.TESTS.items()]
     print(
         f"the first {n:3} trials: difference {a[:n].mean() - b[:n].mean():+.3f}, p by",
         ", ".join(row),
@@ -319,7 +326,7 @@ for row, crossed in zip(looks[:30], ever[:30], strict=True):
             zorder=2 if crossed else 1)  # fmt: skip
 ax.axhline(0.05, color=course.INK, linewidth=1.2)
 ax.set(yscale="log", ylim=(0.003, 1.1), xlabel="trials a side", ylabel="p-value")
-ax.set_title("30 experiments in which there is no difference; red: below 0.05 at some look")
+ax.set_title("30 experiments in which there is no difference; orange: below 0.05 at some look")
 ax.set_yticks([0.005, 0.05, 0.5], ["0.005", "0.05", "0.5"])
 ax.minorticks_off()
 plt.show()
@@ -379,14 +386,16 @@ for k in (1, 5, 20, 100, 500):
 # ## 5. How many trials?
 #
 # Before running anything: with $n$ trials a side, standard deviation $\sigma$, a true difference
-# $\delta$ is found at level 5 %, two-sided, with power $1 - \beta$ if
+# $\delta$ is found at level 5 %, two-sided, with probability $1 - \beta$ (the *power* of the test)
+# if
 #
 # $$n \approx 2\,\frac{\sigma^2}{\delta^2}\,\big(z_{0.975} + z_{1-\beta}\big)^2
 # \;\approx\; 15.7\,\frac{\sigma^2}{\delta^2} \quad\text{for a power of 80 \%}. \tag{14.6}$$
 #
-# (The difference of means has variance $2\sigma^2/n$; to come out beyond $z_{0.975}$ of its
-# standard deviations with probability $1-\beta$ its mean must lie $z_{1-\beta}$ further out.) Let
-# us try it on the records: draw experiments of $n$ trials a side from the 500, test, count.
+# ($z_q$ is the point below which a standard normal variable lies with probability $q$. The
+# difference of means has variance $2\sigma^2/n$; to come out beyond $z_{0.975}$ of its standard
+# deviations with probability $1-\beta$ its mean must lie $z_{1-\beta}$ further out.) Let us try it
+# on the records: draw experiments of $n$ trials a side from the 500, test, count.
 
 # %%
 sides = {
@@ -489,7 +498,7 @@ for ax, (name_x, name_y, first, second) in zip(grid, pairs, strict=True):
     paired = statistics.permutation_test(x, y, paired=True, draws=4000)
     print(
         f"{name_x} and {name_y}: difference {unpaired.difference:+.3f}, "
-        f"p = {unpaired.p:.4f} unpaired, {paired.p:.4f} paired"
+        f"p = {unpaired.p:.2g} unpaired, {paired.p:.2g} paired"
     )
 plt.show()
 

@@ -161,10 +161,11 @@ print("one of them:", space.decode(space.sample(1, np.random.default_rng(1)))[0]
 #
 # $$\#(w, \text{layers}) = 10 w + w + [\text{layers} = 2]\,(w^2 + w) + w + 1 \;\le\; 2000, \tag{15.3}$$
 #
-# a budget such as one has on a small device. It is a function from a whole batch of strings to yes
-# or no. Searchers propose valid strings only: what is drawn and not allowed is drawn again, and
-# costs no query. Use `is_valid` for what you know *before* training. What you find out only by
-# training is a result, and belongs into the reward.
+# a budget such as one has on a small device. (The bracket is 1 where what it says is true, and 0
+# otherwise.) The rule is a function from a whole batch of strings to yes or no. Searchers propose
+# valid strings only: what is drawn and not allowed is drawn again, and costs no query. Use
+# `is_valid` for what you know *before* training. What you find out only by training is a result,
+# and belongs into the reward.
 
 
 # %%
@@ -254,7 +255,7 @@ ax.step(queries, best_so_far, where="post", color=course.BLUE, linewidth=2, labe
 ax.plot(improved + 1, away_scores, "D", color=course.VERMILLION, markersize=5,
         label="the same, patients put away")  # fmt: skip
 ax.axhline(linear, color=course.INK, linestyle=":", linewidth=1.2)
-ax.text(BUDGET + 0.5, linear, "linear", va="center", fontsize=8.5)
+ax.text(BUDGET + 0.5, linear + 0.008, "linear", va="bottom", fontsize=8.5)
 ax.set(xlabel="networks evaluated", ylabel="R²", ylim=(-0.03, 0.62), xlim=(0, BUDGET + 8))
 ax.set_title("One search on the diabetes data (real trainings)")
 ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8.5)
@@ -267,8 +268,8 @@ print(f"patients put away: found network R² = {away_scores[-1]:.3f}, "
 # not propose what it has evaluated, it has to go on trying new things. The best cross-validated
 # figure was selected on (notebook 14), so it is an optimistic one, and the patients put away say
 # what the network is worth. And then there is the dotted line: on these data a linear model does
-# about as well as the best of thousands of networks. A search cannot tell you that. The baseline
-# can, and it took one line.
+# about as well as the best network that was found among thousands of possible ones. A search cannot
+# tell you that. The baseline can, and it took one line.
 #
 # One search proves nothing about searchers (notebook 14, part 1), so no other is shown here. Part 7
 # has a table on which it can be asked properly.
@@ -561,7 +562,7 @@ for (label, outcome), colour in zip(found.items(), colours, strict=True):
     dashes = "--" if label == "evolution, population 100" else "-"
     ax.plot(plan.checkpoints, middle, dashes, color=colour, label=label, linewidth=1.8)
 ax.axhline(100 * (1 - top), color=course.INK, linestyle=":", linewidth=1)
-ax.text(101, 100 * (1 - top), "best", va="center", fontsize=8.5)
+ax.text(107, 100 * (1 - top) - 0.08, "best", va="top", ha="right", fontsize=8.5)
 ax.set(xlabel="queries", ylabel="unexplained variance (%)", ylim=(21.5, 32), xlim=(0, 107))
 ax.set_title("HPOLib, protein structure (real): 20 trials, 95 % bands")
 ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8.5)

@@ -102,6 +102,8 @@ def head(first_cell: str) -> Head:
     items = (
         " ".join(item.split()).strip(".:– ") for item in re.split(r"^[-*] ", learn, flags=re.M)
     )
+    # in the table a point of a list is a clause: it begins small, unless it begins with a name
+    items = (item[:1].lower() + item[1:] if item[1:2].islower() else item for item in items)
     text = "; ".join(item for item in items if item)
     return Head(int(title[1]), title[2].strip(), **found.groupdict(), learn=text)
 

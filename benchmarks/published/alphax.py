@@ -9,6 +9,7 @@ The published search chooses among equally good actions by `numpy.random.choice`
 what this package's tree chose, if its own bound of that action is the highest up to rounding.
 """
 
+# ruff: noqa: NPY002 - published code draws from NumPy's global generator
 from __future__ import annotations
 
 import collections
@@ -95,9 +96,7 @@ def as_network(actions: np.ndarray, count: int) -> dict[str, Any]:
     kept = [*range(count - 1), 6]
     matrix, ops = matrix_ops(actions[None])
     nodes = ["input", *(OPS[op] for op in ops[0][: count - 2]), "output"]
-    return collections.OrderedDict(
-        adj_mat=matrix[0][np.ix_(kept, kept)].tolist(), node_list=nodes
-    )
+    return collections.OrderedDict(adj_mat=matrix[0][np.ix_(kept, kept)].tolist(), node_list=nodes)
 
 
 class Choosing:

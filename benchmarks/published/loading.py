@@ -21,8 +21,8 @@ _PRINT = re.compile(r"^(\s*)print (?!\()(.+)$", re.MULTILINE)
 
 
 def from_python2(source: str) -> str:
-    """Make calls of print statements that take one line; nothing else is changed."""
-    return _PRINT.sub(r"\1print(\2)", source)
+    """Make calls of print statements that take one line, and `items` of `iteritems`."""
+    return _PRINT.sub(r"\1print(\2)", source).replace(".iteritems()", ".items()")
 
 
 def definitions(source: str) -> ast.Module:

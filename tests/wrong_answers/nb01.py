@@ -89,6 +89,15 @@ def _divides_by_B(policy, evaluate, B, order, rng):
     return policy.backward(evaluate(actions) / B, cache)
 
 
+def _with_the_batch_mean(policy, evaluate, B, order, rng):
+    actions, _ = policy.sample(B, order, rng)
+    actions, counts = np.unique(actions, axis=0, return_counts=True)
+    reward = evaluate(actions)
+    reward = reward - counts @ reward / B  # a baseline that nobody asked for: (B - 1) / B too short
+    _, cache = policy.forward(actions, np.tile(order, (len(actions), 1)))
+    return policy.backward(counts * reward / B, cache)
+
+
 WRONG = {
     "one_decision": [_pull_without_push, _plain_mean, _score_only, _downhill, 0.5],
     "how_many": [
@@ -105,6 +114,7 @@ WRONG = {
         _counts_but_another_mean,
         _weighs_by_probability,
         _divides_by_B,
+        _with_the_batch_mean,
     ],
     "valid_only": [
         lambda rewards: rewards / len(rewards),

@@ -117,6 +117,35 @@ class _CorrectedOneTooFar:
         self.t += 1
 
 
+class _ZeroForNone:
+    """Takes an average of exactly 0 for one that has not begun."""
+
+    def __init__(self, decay=0.9):
+        self.decay, self.value = decay, 0.0
+
+    def __call__(self, reward):
+        return self.value or float(np.mean(reward))
+
+    def update(self, reward):
+        mean = float(np.mean(reward))
+        self.value = self.decay * (self.value or mean) + (1 - self.decay) * mean
+
+
+class _OfTheBest:
+    """The average of the batches' best rewards, from the first update on."""
+
+    def __init__(self, decay=0.9):
+        self.decay, self.value = decay, None
+
+    def __call__(self, reward):
+        return float(np.mean(reward)) if self.value is None else self.value
+
+    def update(self, reward):
+        best = float(np.max(reward))
+        old = best if self.value is None else self.value
+        self.value = self.decay * old + (1 - self.decay) * best
+
+
 def _swapped(slope, sigma, B):
     decays = np.linspace(0, 0.9999, 10_001)
     error = (slope / (1 - decays)) ** 2 + (1 - decays) / (1 + decays) * sigma**2 / B
@@ -145,6 +174,8 @@ WRONG = {
         _SeesItself,
         _LastBatch,
         _CorrectedOneTooFar,
+        _OfTheBest,
+        _ZeroForNone,
     ],
     "best_decay": [
         lambda slope, sigma, B: 0.9,

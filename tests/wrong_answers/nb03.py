@@ -139,6 +139,17 @@ def _a_row(forward, backward, shape, rng):
     return np.abs(backward(g, cache) - numeric).max() <= 1e-6 * np.abs(numeric).max()
 
 
+_kept = {}
+
+
+def _one_buffer(dlog_prob, cache):
+    p, rows, actions = cache
+    dz = _kept.setdefault((p.shape, p.dtype), np.empty_like(p))  # the same array at every call
+    dz[...] = -dlog_prob[:, None] * p
+    dz[rows, actions] += dlog_prob
+    return dz
+
+
 WRONG = {
     "temperature": [_forgets_T, _plus_sign, _upstream_into_T, _one_T_a_string],
     "correct_once": [
@@ -147,6 +158,7 @@ WRONG = {
         _copy_of_the_tuple,
         _writes_upstream,
         _without_the_chosen,
+        _one_buffer,
     ],
     "one_sided": [
         lambda f, f2, epsilon: (np.sqrt(epsilon), 2 * np.sqrt(epsilon)),

@@ -88,6 +88,29 @@ def _one_string(policy, order):
     return True
 
 
+def _leaks(policy, order, asked, tolerance):
+    strings = np.array(list(product(*map(range, policy.space.cardinalities.tolist()))))
+    orders = np.tile(asked, (len(strings), 1))
+    before = np.exp(policy.conditionals(strings, orders))
+    for t, j in enumerate(order):
+        for value in range(policy.space.cardinalities[j]):
+            changed = strings.copy()
+            changed[:, j] = value
+            after = np.exp(policy.conditionals(changed, orders))
+            if np.abs(after - before)[:, order[: t + 1]].max() > tolerance:
+                return True
+    return False
+
+
+def _generous(policy, order):
+    return not _leaks(policy, order, order, 1e-3)
+
+
+def _ranks_for_order(policy, order):
+    ranks = np.argsort(order)
+    return not _leaks(policy, ranks, ranks, 1e-9)
+
+
 WRONG = {
     "mask": [
         lambda orders: orders[:, None, :] < orders[:, :, None],  # orders for ranks
@@ -115,5 +138,7 @@ WRONG = {
         _with_chosen_values,
         _sums_to_one,
         _one_string,
+        _generous,
+        _ranks_for_order,
     ],
 }

@@ -116,6 +116,9 @@ WRONG = {
         _count(heads=lambda c, g, d, a, f: sum(c) * (d + 1)),  # only the columns that are read
         _count(values=lambda c, g, d, a, f: d * sum(c)),  # a matrix a hyper-parameter
         _count(values=lambda c, g, d, a, f: d * max(c)),  # the paper's shared matrix
+        _count(  # the last member of a family for its largest
+            values=lambda c, g, d, a, f: d * sum(dict(zip(g, c, strict=True)).values())
+        ),
     ],
     "first": [
         _uniform_attention,

@@ -102,6 +102,25 @@ def _trials_one_sided(difference, deviation, correlation):
     return 2 * (1 - correlation) * ((1.645 + 0.84) * deviation / difference) ** 2
 
 
+def _step_returns_nothing(policy, optimizer, mixed, B, reward, rng):
+    orders = mixed[rng.integers(len(mixed), size=B)]
+    actions, _ = policy.sample(B, orders, rng)
+    rewards = reward(actions)
+    log_prob, cache = policy.forward(actions, orders)
+    _, dlog_prob = objectives.reinforce(log_prob, rewards - rewards.mean())
+    optimizer.step(policy.backward(dlog_prob, cache))
+
+
+def _step_one_order_a_batch(policy, optimizer, mixed, B, reward, rng):
+    orders = np.tile(mixed[rng.integers(len(mixed))], (B, 1))
+    actions, _ = policy.sample(B, orders, rng)
+    rewards = reward(actions)
+    log_prob, cache = policy.forward(actions, orders)
+    _, dlog_prob = objectives.reinforce(log_prob, rewards - rewards.mean())
+    optimizer.step(policy.backward(dlog_prob, cache))
+    return rewards.mean()
+
+
 WRONG = {
     "contexts": [
         _contexts_of_sequences,
@@ -116,7 +135,14 @@ WRONG = {
         _mixture_with_share,
         _mixture_ascent,
     ],
-    "step": [_step(_as_it_was), _step(_drawn_anew), _step(_first_of_all), _step_ranks_everywhere],
+    "step": [
+        _step(_as_it_was),
+        _step(_drawn_anew),
+        _step(_first_of_all),
+        _step_ranks_everywhere,
+        _step_returns_nothing,
+        _step_one_order_a_batch,
+    ],
     "trials": [
         _trials_one_row,
         _trials_without_power,

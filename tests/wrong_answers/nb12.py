@@ -92,6 +92,33 @@ def _loop_best_held_out(searcher, table, budget, protocol, seed):
     return 100 * (1 - best)
 
 
+def _loop_one_protocol(searcher, table, budget, protocol, seed):
+    return _loop(_left, "signal", "signal")(searcher, table, budget, "test-holdout", seed)
+
+
+def _loop_luckiest_of_equals(searcher, table, budget, protocol, seed):
+    spent, best = 0, (-np.inf, np.nan)
+    while spent < budget:
+        proposals = searcher.ask(min(searcher.batch_size, budget - spent))
+        found = table.query(proposals.actions, protocol, seed=seed)
+        searcher.tell(proposals, found.signal)
+        spent += len(proposals)
+        best = max(best, *zip(found.signal, found.held_out, strict=True))
+    return 100 * (1 - best[1])
+
+
+def _loop_last_of_equals(searcher, table, budget, protocol, seed):
+    spent, best, result = 0, -np.inf, np.nan
+    while spent < budget:
+        proposals = searcher.ask(min(searcher.batch_size, budget - spent))
+        found = table.query(proposals.actions, protocol, seed=seed)
+        searcher.tell(proposals, found.signal)
+        spent += len(proposals)
+        if found.signal.max() >= best:
+            best, result = found.signal.max(), found.held_out[found.signal.argmax()]
+    return 100 * (1 - result)
+
+
 WRONG = {
     "validity": [
         _validity_cumulative,
@@ -114,6 +141,9 @@ WRONG = {
         _loop(_left, "signal", "held_out"),
         _loop_drops_last,
         _loop_best_held_out,
+        _loop_one_protocol,
+        _loop_luckiest_of_equals,
+        _loop_last_of_equals,
     ],
     "state": [
         {"params"},

@@ -88,6 +88,16 @@ WRONG = {
     ],
     "worst": [
         lambda mean, deviation, floor: (
+            mean
+            if deviation == 0
+            else mean + deviation**2 / (mean - floor)
+            if mean > floor
+            else math.inf
+        ),
+        lambda mean, deviation, floor: (
+            mean + deviation**2 / (mean - floor) if mean > floor else math.inf
+        ),
+        lambda mean, deviation, floor: (
             mean + deviation**2 / (mean - floor) if mean > floor else None
         ),
         lambda mean, deviation, floor: mean + deviation**2 / abs(mean - floor),

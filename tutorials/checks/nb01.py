@@ -72,6 +72,22 @@ def check_how_many(answer: Any) -> str:
     )
 
 
+class _Dealer(mn.policies.Independent):
+    """A policy of which the strings to be drawn next are told."""
+
+    batch: np.ndarray
+    calls = 0
+
+    def sample(self, B: int, *args: Any, **settings: Any) -> Any:
+        """Return the strings that were laid out, if two are asked for."""
+        self.calls += 1 if len(self.batch) == B else 2
+        actions, log_prob = super().sample(B, *args, **settings)
+        if len(self.batch) == B:
+            actions = self.batch.copy()
+            log_prob, _ = self.forward(actions, np.tile(np.arange(2), (B, 1)))
+        return actions, log_prob
+
+
 @exercise
 def check_each_string_once(answer: Any) -> str:
     """Test by its mean over many batches, and count what it evaluates."""
@@ -115,6 +131,21 @@ def check_each_string_once(answer: Any) -> str:
         "away from the exact gradient. How often does a string stand in the batch, and how often "
         "does it stand in your mean?",
     )
+    dealer = _Dealer(space, dtype=np.float64)
+    dealer.params["b_out"][:] = policy.params["b_out"]
+    mean, whole = np.zeros(6), True
+    for one, two in product(range(6), repeat=2):  # all batches of two, where a small bias is large
+        dealer.batch, dealer.calls = strings[[one, two]], 0
+        grads = answer(dealer, evaluate, 2, order, rng)
+        mean += probability[one] * probability[two] * np.ravel(grads["b_out"])
+        whole &= dealer.calls == 1
+    if whole:  # drawn as in the exercise, by one call
+        expect_close(
+            mean,
+            exact,
+            "Over all batches of two strings the mean of the estimates is not the gradient, if only "
+            "by a factor. Does anything but its own reward stand before the score of a string?",
+        )
     return (
         "each distinct string is evaluated once, and enters the mean as often as it was drawn. "
         "Without the counts, rare strings weigh as much as common ones."

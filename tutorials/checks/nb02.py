@@ -75,7 +75,7 @@ def _weights(make: Any, decay: float, batches: int) -> np.ndarray:
     for k in range(batches):
         average = make(decay)
         for t in range(batches):
-            f = np.full(4, 1.0 if t == k else 0.0)
+            f = np.array([-0.5, -0.25, 0.0, 0.75]) + (t == k)  # mean 1 in batch k, else 0
             average(f)
             average.update(f)
         found[k] = float(average(np.zeros(4)))
@@ -110,7 +110,7 @@ def check_a_slow_start(answer: Any) -> str:
         expect_close(
             weights.sum(),
             1.0,
-            f"The weights of all past batches add up to {weights.sum():.3f}: is that a mean?",
+            f"The weights of all past batches' means add up to {weights.sum():.3f}, not to 1.",
         )
         ratios = weights[1:-1] / weights[2:]
         expect(

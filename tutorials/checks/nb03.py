@@ -59,9 +59,14 @@ def check_correct_once(answer: Any) -> str:
         before = [np.copy(part) for part in cache]
         one, two = rng.normal(size=B), rng.normal(size=B)
         kept = one.copy()
-        first = np.copy(answer(one, cache))
+        returned = answer(one, cache)
+        first = np.copy(returned)
         expect((one == kept).all(), "The upstream gradient was changed; it belongs to the caller.")
         second = answer(two, cache)
+        expect(
+            np.array_equal(returned, first),
+            "The second call changes the array that the first one returned.",
+        )
         third = answer(one, cache)
         expect_close(
             third,

@@ -72,6 +72,7 @@ class _Leaky(MAADE):
 
     extra: tuple[tuple[int, int], ...] = ()
     rule: str = ""
+    always: tuple[int, ...] = ()
 
     def logits_forward(self, batch):
         p, r, o = self.params, batch.ranks, batch.orders
@@ -81,6 +82,9 @@ class _Leaky(MAADE):
             visible = o[:, None, :] < o[:, :, None]
         elif self.rule == "triangle":
             visible = np.broadcast_to(np.tri(r.shape[1], k=-1, dtype=bool), (*r.shape, r.shape[1]))
+        elif self.rule == "always":
+            step = np.broadcast_to(np.argsort(self.always), r.shape)
+            visible = step[:, None, :] < step[:, :, None]
         else:
             visible = r[:, None, :] < r[:, :, None]
         for i, j in self.extra:
@@ -120,6 +124,14 @@ def _causality_cases():
     policy.params["V.a"][1] = policy.params["V.a"][0]
     order = [1, 2, 3, 0]
     yield policy, order, False, "a leak that shows only in one of the three values of a decision"
+    policy = _Leaky(space, rng=10, **how)
+    policy.extra = ((2, 3),)
+    policy.params["V.a"][1:] = policy.params["V.a"][0] + 1e-5 * policy.params["V.a"][1:]
+    yield policy, order, False, "a leak that moves probabilities by less than a millionth"
+    policy = _Leaky(space, rng=11, **how)
+    policy.rule, policy.always = "always", (3, 0, 1, 2)  # right in this order, not in its inverse
+    yield policy, [3, 0, 1, 2], True, "a mask that is right in the order [3, 0, 1, 2] only"
+    yield policy, order, False, f"a mask that does not fit the order {order}"
 
 
 @exercise

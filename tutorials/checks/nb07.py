@@ -38,6 +38,7 @@ def check_count(answer):
         ((CARDINALITIES, FAMILIES), 6, 1, 3, 9),
         ((CARDINALITIES, FAMILIES), 5, 3, 7, 2),
         (([3, 3, 5], ["x", "y", "x"]), 4, 2, 4, 6),
+        (([5, 3, 3], ["x", "y", "x"]), 4, 2, 4, 6),
     ):
         names = [str(i) for i in range(len(cardinalities))]
         space = CategoricalSpace(names, cardinalities, families=families)

@@ -111,14 +111,14 @@ def check_step(ensemble_step):
         return worth[np.arange(6), actions].sum(axis=1)
 
     for seed, S in enumerate((1, 3, 5)):
+        means: list[list] = []
         mixed = np.array([np.random.default_rng([seed, s]).permutation(6) for s in range(S)])
         after = []
         for step in (ensemble_step, _reference_step):
             policy = mn.policies.MAADE(space, d=5, rng=seed, dtype=np.float64)
             optimizer = mn.optimizers.Adam(policy.params, learning_rate=1e-2)
             spy, rng = _Spy(policy), np.random.default_rng(seed)
-            for _ in range(3):
-                step(spy, optimizer, mixed, 16, reward, rng)
+            means.append([step(spy, optimizer, mixed, 16, reward, rng) for _ in range(3)])
             expect(optimizer.steps == 3, "One call should make one step of the optimizer.")
             for (drawn, orders), (seen, used) in zip(spy.drawn, spy.evaluated, strict=False):
                 expect(np.array_equal(drawn, seen), "Strings were evaluated that were not drawn.")
@@ -138,6 +138,8 @@ def check_step(ensemble_step):
             "The orders agree now, but the step is not the policy gradient of the batch. (Draw orders "
             "and strings from rng as the function above does.)",
         )
+        expect(None not in means[0], "Return the mean reward of the batch.")
+        expect_close(means[0], means[1], "What is returned is not the mean reward of the batch.")
     return (
         "an order and its inverse are both permutations, so nothing complains; with the natural order "
         "they are the same, so the test that everybody makes first cannot see it."

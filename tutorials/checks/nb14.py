@@ -96,6 +96,15 @@ def check_worst(answer):
         np.isinf(float(answer(5.5, 0.2, 5.5))),
         "At the floor itself there is no room for a spread: return infinity.",
     )
+    expect(
+        np.isinf(float(answer(5.4, 0.0, 5.5))),
+        "A mean below the floor is impossible without a spread too: return infinity.",
+    )
+    expect_close(
+        float(answer(5.5, 0.0, 5.5)),
+        5.5,
+        "At the floor and without a spread all trials are equal to the floor; nothing forbids that.",
+    )
     rng = np.random.default_rng(1)
     for _ in range(50):
         floor = rng.uniform(4, 6)

@@ -33,9 +33,8 @@ def loop(searcher, table, budget, protocol, seed):
     """
     spent, best_signal, best_held_out = 0, -np.inf, np.nan
     while spent < budget:
-        proposals = searcher.ask(
-            budget - spent
-        )  # at most so many; the searcher's batch if that is less
+        # at most so many; the searcher's batch if that is less
+        proposals = searcher.ask(budget - spent)
         found = table.query(proposals.actions, protocol, seed=seed)
         searcher.tell(proposals, found.signal)
         spent += len(proposals)

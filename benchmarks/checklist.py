@@ -27,7 +27,7 @@ from maade_np.reproduce.study import Part  # noqa: E402
 
 RESULTS = ROOT / "benchmarks" / "results"
 TEMPLATE = ROOT / "benchmarks" / "checklist.txt"
-PAGE = ROOT / "docs" / "checklist.txt"
+PAGE = ROOT / "docs" / "checklist.md"
 RUNS = "runs.jsonl"
 
 

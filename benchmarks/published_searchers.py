@@ -18,7 +18,7 @@ TPE and BOHB are compared with numbers that ``published_densities.py`` stored.
 
 Old frameworks are not needed: the modules of `published/` say what stands in for them. Searches have the
 protocol test-mean (without noise), 150 queries and the seeds from 0 on, on both sides: T trials, of
-naszilla's evolution 3 T, of automl's T / 2, of BANANAS T / 10. Together some 12 minutes on one core.
+naszilla's evolution 3 T, of automl's T / 2, of BANANAS T / 10. Together some 20 minutes on one core.
 Writes ``results/published/published.json`` and ``published.md``, and the tables of
 ``docs/published.md``.
 """

@@ -248,11 +248,12 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def rollouts(published: Published, building: CellBuilding) -> Row:
-    """Compare which cells random completions end in."""
+def rollouts(published: Published, building: CellBuilding) -> list[Row]:
+    """Compare which cells random completions end in, as many at a time as a node has."""
     np.random.seed(1)
     rng = np.random.default_rng(1)
     ends: list[list[Any]] = [[], []]
+    smallest: list[list[bool]] = [[], []]  # of those from the root
     for number, (ops, edges) in enumerate(STARTS):
         count = len(ops) + 2
         matrix = np.zeros((count, count), dtype=int)
@@ -267,7 +268,12 @@ def rollouts(published: Published, building: CellBuilding) -> Row:
         mine = np.concatenate([completions(building, state, of_a_node, rng) for _ in calls])
         for side, actions in enumerate((theirs, mine)):
             ends[side] += [(number, c) for c in building._space.identity(actions).tolist()]
-    return comparing.distribution("roll-outs: the cell", *ends)
+            if not ops:
+                smallest[side] += (building._vertices(actions) == 2).tolist()
+    return [
+        comparing.means("roll-outs from the root: share of the smallest cell", *smallest),
+        comparing.distribution("roll-outs: the cell", *ends),
+    ]
 
 
 def inputs(published: Published, building: CellBuilding) -> Row:
@@ -291,6 +297,6 @@ def compare(directory: Path, table: NASBench101, answers: Answers, trials: int) 
     published = Published(directory, answers, building)
     return [
         *trees(published, building),
-        rollouts(published, building),
+        *rollouts(published, building),
         inputs(published, building),
     ]

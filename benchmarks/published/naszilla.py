@@ -264,11 +264,13 @@ def searches(published: Published, table: NASBench101, wanted: Sequence[Wanted])
 
 
 def uniform_draws(published: Published, table: NASBench101) -> Row:
-    """Compare the cells of uniform draws."""
+    """Compare the errors of the cells of uniform draws."""
     np.random.seed(0)
     theirs = published.answers.errors(strings(published.random_spec() for _ in range(DRAWS)))
     mine = published.answers.errors(table.space.sample(DRAWS, np.random.default_rng(0)))
-    return comparing.distribution("uniform draws: the cell", theirs.tolist(), mine.tolist())
+    return comparing.distribution(
+        "uniform draws: the error of the cell", theirs.tolist(), mine.tolist()
+    )
 
 
 def children(published: Published, table: NASBench101) -> list[Row]:

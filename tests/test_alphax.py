@@ -170,6 +170,17 @@ def test_rollouts_end_in_acceptable_cells(whole):
     assert all(map(finished, walks))
 
 
+def test_the_first_completion_is_as_fair_as_all():
+    """Walks stop at different times; those that stop early must not come first."""
+    building = AlphaX(CELLS, QUICK, seed=0).building
+    rng = np.random.default_rng(3)
+    root = building.root()
+    first = np.concatenate([completions(building, root, 1, rng) for _ in range(400)])
+    many = completions(building, root, 4000, rng)
+    share = [(found[:, :21].sum(axis=1) == 1).mean() for found in (first, many)]
+    assert share[0] == pytest.approx(share[1], abs=4 * (0.25 / 400) ** 0.5)
+
+
 def test_which_cells_count_as_whole():
     whole, valid = CellBuilding(CELLS, 7, True), CellBuilding(CELLS, 7, False)
     line = np.diag(np.ones(3, dtype=int), 1)

@@ -123,12 +123,15 @@ class CellBuilding:
     def complete(self, state: np.ndarray, walks: int, rng: np.random.Generator) -> np.ndarray:
         """Walk at random from a state until the walks stop; those that go too far are left out.
 
+        The finished states stand in the order of their walks, not in that in which they stopped:
+        the first of them are a fair sample.
+
         Between two new vertices a walk adds edges in a random order, so all of them at once: with m
         free edges the next action is an edge with probability m / (m + 4), against 3 vertices and
         the end.
         """
-        states = np.repeat(state[None], walks, axis=0)
-        arrived = []
+        states, walk = np.repeat(state[None], walks, axis=0), np.arange(walks)
+        arrived, numbers = [], []
         while len(states):
             edges = states[:, : len(EDGES)]
             free = self._possible[states[:, _COUNT]] & (edges == 0)
@@ -141,12 +144,13 @@ class CellBuilding:
             legal = edges.sum(axis=1) <= MAX_EDGES
             stops = action == len(OPS)
             arrived.append(states[legal & stops])
+            numbers.append(walk[legal & stops])
             legal &= ~stops & (states[:, _COUNT] < self._max_nodes)
-            states, action = states[legal], action[legal]
+            states, action, walk = states[legal], action[legal], walk[legal]
             states[:, : len(EDGES)] = 0
             states[np.arange(len(states)), len(EDGES) + states[:, _COUNT] - 2] = action
             states[:, _COUNT] += 1
-        finished_states = np.concatenate(arrived)
+        finished_states = np.concatenate(arrived)[np.concatenate(numbers).argsort()]
         finished_states[:, _FINISHED] = 1
         return finished_states
 

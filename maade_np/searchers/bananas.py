@@ -92,7 +92,7 @@ class Bananas(ArchiveSearcher):
 
     Differences from naszilla:
 
-    - a cell is known by its isomorphism class, there by the sorted indices of its paths, which half
+    - a cell is known by its isomorphism class, there by the sorted indices of its paths, which 71 %
       of the cells share with another;
     - where mutation finds fewer new cells than are asked for, the rest is drawn uniformly; there
       fewer are proposed;

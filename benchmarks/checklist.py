@@ -7,20 +7,21 @@ research on neural architecture search" (JMLR 21), which the paper answers in it
 
 from __future__ import annotations
 
-import gzip
 import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from string import Template
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # before an installed version
 
 import strong  # noqa: E402
+import tune  # noqa: E402
 
-from maade_np.experiments.records import read_records  # noqa: E402
+from maade_np.experiments.records import PACKED, read_records  # noqa: E402
+from maade_np.experiments.run import RUNS  # noqa: E402
 from maade_np.files import write_text  # noqa: E402
 from maade_np.reproduce import STUDIES, Study  # noqa: E402
 from maade_np.reproduce.study import Part  # noqa: E402
@@ -28,7 +29,6 @@ from maade_np.reproduce.study import Part  # noqa: E402
 RESULTS = ROOT / "benchmarks" / "results"
 TEMPLATE = ROOT / "benchmarks" / "checklist.txt"
 PAGE = ROOT / "docs" / "checklist.md"
-RUNS = "runs.jsonl"
 
 
 class Stand(NamedTuple):
@@ -47,7 +47,7 @@ def standing(studies: dict[str, Study]) -> Iterator[Stand]:
     for name, study in studies.items():
         for part in study.parts:
             folder = RESULTS / name / part.name
-            if not (folder / "records.jsonl.gz").exists():
+            if not (folder / PACKED).exists():
                 continue
             records = read_records(part.plan, folder)
             counts = [sum(arm == one.label for arm, _ in records) for one in part.plan.arms]
@@ -77,21 +77,6 @@ def machines(studies: dict[str, Study]) -> list[str]:
     return list(seen)
 
 
-def tuning() -> dict[str, Any]:
-    """Return what the tuning cost."""
-    chosen = json.loads((RESULTS / "tune" / "chosen.json").read_text(encoding="utf-8"))
-    lines = gzip.decompress((RESULTS / "tune" / "records.jsonl.gz").read_bytes()).splitlines()
-    records = [json.loads(line) for line in lines]
-    each = {sum(one["searcher"] == name for one in records) for name in chosen["searchers"]}
-    assert len(each) == 1, each
-    return {
-        "searchers": len(chosen["searchers"]),
-        "each": each.pop(),
-        "trials": len(records),
-        "hours": sum(one["seconds"] for one in records) / 3600,
-    }
-
-
 def rows(stands: list[Stand]) -> list[str]:
     """Return the table of all parts."""
     lines = [
@@ -113,7 +98,9 @@ def rows(stands: list[Stand]) -> list[str]:
 def page() -> str:
     """Return the page."""
     studies = {**STUDIES, strong.STUDY.name: strong.STUDY}
-    stands, tuned = list(standing(studies)), tuning()
+    stands, tuned = list(standing(studies)), tune.Trials(run_missing=False).found
+    efforts = {sum(key[0] == name for key in tuned) for name in tune.SEARCHERS}
+    assert len(efforts) == 1, efforts
     short = [s for s in stands if s.trials[0] < len(s.part.plan.seeds)]
     incomplete = ", ".join(
         f"{s.study} {s.part.name} ({s.trials[0]} of {len(s.part.plan.seeds)})" for s in short
@@ -122,10 +109,15 @@ def page() -> str:
         "machines": "; ".join(machines(studies)),
         "searches": f"{sum(s.searches for s in stands):,}",
         "incomplete": incomplete or "none",
-        "tuned": tuned["searchers"],
-        "effort": tuned["each"],
-        "tuning_trials": f"{tuned['trials']:,}",
-        "tuning_hours": f"{tuned['hours']:.1f}",
+        "without_random": ", ".join(
+            f"{s.study} {s.part.name}"
+            for s in stands
+            if all(arm.searcher != "random" for arm in s.part.plan.arms)
+        ),
+        "tuned": len(tune.SEARCHERS),
+        "effort": efforts.pop(),
+        "tuning_trials": f"{len(tuned):,}",
+        "tuning_hours": f"{sum(one['seconds'] for one in tuned.values()) / 3600:.1f}",
         "rows": "\n".join(rows(stands)),
     }
     text = TEMPLATE.read_text(encoding="utf-8").partition("\n\n")[2]

@@ -34,11 +34,11 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import numpy as np  # noqa: E402
 
-from maade_np.experiments import Arm, Plan  # noqa: E402
+from maade_np.experiments import Plan  # noqa: E402
 from maade_np.experiments.engine import engine  # noqa: E402
 from maade_np.experiments.trial import run_trial  # noqa: E402
 from maade_np.files import atomic_write, write_text  # noqa: E402
-from maade_np.reproduce.tuned import BASES  # noqa: E402
+from maade_np.reproduce.tuned import tuned_arm  # noqa: E402
 
 HERE = Path(__file__).parent / "results" / "tune"
 BUDGET = 150
@@ -140,11 +140,6 @@ FIXED: dict[str, dict[str, Any]] = {"bohb": {"budgets": "108"}}
 SKIP = {"duplicates": "skip"}
 
 
-def arm(searcher: str, settings: dict[str, Any]) -> Arm:
-    """Return what runs: the base of a searcher with changed settings."""
-    return Arm("tuned", searcher.removesuffix("-critic"), BASES.get(searcher), settings)
-
-
 def candidates(searcher: str) -> list[dict[str, Any]]:
     """Return the changes to the base settings that are tried, none at all first."""
     rng = np.random.default_rng(2020)
@@ -155,13 +150,13 @@ def candidates(searcher: str) -> list[dict[str, Any]]:
         if "updates" in space:
             one["objective"] = "ppo" if one["updates"] > 1 else "reinforce"
         drawn.append(one)
-    known = vars(arm(searcher, fixed).resolved())
+    known = vars(tuned_arm("tried", searcher, fixed).resolved())
     return [{**{k: v for k, v in one.items() if k in known}, **fixed} for one in drawn]
 
 
 def run_one(searcher: str, candidate: int, settings: dict[str, Any], landscape: str, seed: int):
     """Run a trial and return its record."""
-    tried = arm(searcher, settings)
+    tried = tuned_arm("tried", searcher, settings)
     plan = Plan(landscape, PROTOCOL, BUDGET, range(seed, seed + 1), (tried,), 1)
     ran = run_trial(plan, tried, seed, landscape)
     return {

@@ -1,33 +1,27 @@
 """BOHB: against HpBandSter's own numbers, its brackets, its costs, and results with lower budgets."""
 
-import json
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from published.densities import CARDINALITIES, EPOCHS, SPACE, history, questions, schedule, stored
 
 import maade_np as mn
 from maade_np import loop
 from maade_np.checkpoints import load_state, save_state
 from maade_np.results import incumbents
-from maade_np.searchers._hyperband import Bracket, bracket_sizes
+from maade_np.searchers._hyperband import bracket_sizes
 from maade_np.searchers._parzen import AitchisonAitken
 from maade_np.searchers.bohb import BOHB, HPBANDSTER, NAS_BENCHMARKS, BOHBSettings
 from maade_np.spaces import CategoricalSpace
 from maade_np.tables.base import Measured
 from maade_np.tables.toy import Toy
 
-CARDINALITIES = (2, 3, 3, 2, 3)
-SPACE = CategoricalSpace([f"x{i}" for i in range(5)], CARDINALITIES)
 EVERY = np.array(list(product(*map(range, CARDINALITIES))))
-PUBLISHED = json.loads(
-    (Path(__file__).parent / "golden" / "published_hpbandster.json").read_text(encoding="utf-8")
-)
-EPOCHS = [4, 12, 36, 108]
+PUBLISHED = stored("hpbandster")
 
 
 class ShortTrainings(Toy):
@@ -59,26 +53,18 @@ def make(space=TABLE.space, seed=0, **changes):
     return BOHB(space, BOHBSettings(**changes), seed)
 
 
-def history(n):
-    """The results that benchmarks/published_densities.py gave HpBandSter."""
-    rng = np.random.RandomState(n)
-    actions = rng.randint(0, CARDINALITIES, (n, 5))
-    return actions, -(actions @ [0.3, 0.1, 0.2, -0.3, 0.2] + rng.rand(n))
-
-
 # ------------------------------------------------------------------------------------ HpBandSter
 
 
 @pytest.mark.parametrize("case", PUBLISHED["cases"], ids=lambda case: case["n"])
 def test_hpbandster_s_densities(case):
-    asked = np.random.RandomState(7).randint(0, CARDINALITIES, (20, 5))
     searcher = make(SPACE, min_bandwidth=case["min_bandwidth"])
     searcher.archives[4].add(np.arange(case["n"]), *history(case["n"]))
     searcher._stale = True
     for side, found in zip(("good", "bad"), searcher.model(), strict=True):
         assert len(found.points) == case[side]["points"]
         assert_allclose(found.bandwidths, case[side]["bandwidths"], rtol=1e-12)
-        densities = np.exp(found.log_parts(asked)[:, 0])
+        densities = np.exp(found.log_parts(questions())[:, 0])
         assert_allclose(densities, case[side]["densities"], rtol=1e-10)
 
 
@@ -92,14 +78,7 @@ def test_hpbandster_s_brackets():
 
 def test_hpbandster_s_schedule():
     """Strings are numbers, losses a formula without ties; queries come in the same order."""
-    bracket, asked = Bracket([27, 9, 3, 1], EPOCHS, 1), []
-    while not bracket.done:
-        next_new, epochs = len(bracket.ids), bracket.epochs[bracket.rung]
-        number = int(bracket.promoted[next_new, 0]) if bracket.rung else next_new
-        bracket.ask(np.array([len(asked)]), np.array([[number]]))
-        bracket.tell(np.array([len(asked)]), np.array([-((number * 17 + epochs * 5) % 29)]))
-        asked.append([number, epochs])
-    assert asked == PUBLISHED["schedule"]
+    assert schedule() == PUBLISHED["schedule"]
 
 
 # ----------------------------------------------------------------------------------- the density

@@ -1,37 +1,18 @@
 """TPE: against Optuna's and hyperopt's own numbers, and against brute force."""
 
-import json
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from published.densities import CARDINALITIES, SPACE, history, questions, stored
 
 import maade_np as mn
 from maade_np.searchers import _parzen
 from maade_np.searchers.tpe import HYPEROPT, OPTUNA, OPTUNA_MULTIVARIATE, TPE, TPESettings
 from maade_np.spaces import CategoricalSpace
 
-CARDINALITIES = (2, 3, 3, 2, 3)
-SPACE = CategoricalSpace([f"x{i}" for i in range(5)], CARDINALITIES)
 EVERY = np.array(list(product(*map(range, CARDINALITIES))))
-GOLDEN = Path(__file__).parent / "golden"
-
-
-def published(name):
-    return json.loads((GOLDEN / f"published_{name}.json").read_text(encoding="utf-8"))
-
-
-def history(n):
-    """The results that benchmarks/published_densities.py gave the published implementations."""
-    rng = np.random.RandomState(n)
-    actions = rng.randint(0, CARDINALITIES, (n, 5))
-    return actions, -(actions @ [0.3, 0.1, 0.2, -0.3, 0.2] + rng.rand(n))
-
-
-def questions():
-    return np.random.RandomState(7).randint(0, CARDINALITIES, (20, 5))
 
 
 def after(n, settings, observe=False):
@@ -50,7 +31,7 @@ def after(n, settings, observe=False):
 # --------------------------------------------------------------------- published implementations
 
 
-@pytest.mark.parametrize("case", published("hyperopt")["cases"], ids=lambda case: case["n"])
+@pytest.mark.parametrize("case", stored("hyperopt")["cases"], ids=lambda case: case["n"])
 def test_hyperopt_s_probabilities(case):
     for observe in (False, True):
         for side, density in zip(
@@ -61,7 +42,7 @@ def test_hyperopt_s_probabilities(case):
                 assert not row[len(expected) :].any()
 
 
-@pytest.mark.parametrize("case", published("optuna")["cases"], ids=lambda case: case["n"])
+@pytest.mark.parametrize("case", stored("optuna")["cases"], ids=lambda case: case["n"])
 def test_optuna_s_probabilities_and_expected_improvement(case):
     independent, joint = after(case["n"], OPTUNA), after(case["n"], OPTUNA_MULTIVARIATE)
     for side, one, whole in zip(

@@ -599,22 +599,9 @@ _ = right.set_title("the gradients")
 #
 # The two projections are made once for each vector, but there is a tanh of width $a$ for each
 # *pair* of a query and a key. Let us have them counted, by a stand-in for `numpy.tanh` that keeps
-# book.
-
+# book (`Counting` in [`course.py`](course.py)).
 
 # %%
-class Counting:
-    """numpy.tanh that counts the numbers it is given."""
-
-    def __init__(self):
-        self.count = 0
-        self.real_tanh = np.tanh
-
-    def __call__(self, values, **more):
-        self.count += values.size
-        return self.real_tanh(values, **more)
-
-
 B, N, width = 64, 26, 45  # the paper's setting for 3,200 queries
 many = [np.random.default_rng(0).normal(size=(B, N, width)) for _ in range(2)]
 weights = [np.zeros((width, width)), np.zeros((width, width)), np.zeros(width), np.zeros(width)]
@@ -622,7 +609,7 @@ for name, forward, arguments in (
     ("additive", layers.additive_scores_forward, (*many, *weights)),
     ("dot", layers.dot_scores_forward, (*many, *weights[:3])),
 ):
-    with mock.patch.object(np, "tanh", Counting()) as tanh:
+    with mock.patch.object(np, "tanh", course.Counting()) as tanh:
         forward(*arguments)
     print(f"{name:9}{tanh.count:>10,} numbers through tanh")
 print(f"B N N a = {B * N * N * width:,}")

@@ -31,6 +31,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from maade_np.files import write_text
+
 HERE = Path(__file__).resolve().parent
 README = HERE / "README.md"
 INDEX = re.compile(
@@ -247,13 +249,6 @@ def index() -> str:
     return "\n".join(rows) + "\n"
 
 
-def write(path: Path, text: str) -> None:
-    """Write a text file whole or not at all."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(part, path)
-
-
 def one(path: Path, check: bool, limit: float) -> tuple[float, list[str]]:
     """Build or check one notebook; return its seconds and what is wrong with it."""
     wrong = list(faults(path)) if check else []
@@ -264,7 +259,9 @@ def one(path: Path, check: bool, limit: float) -> tuple[float, list[str]]:
         return 0.0, [*wrong, f"its run ended in {type(error).__name__}: {message}"]
     target = path.with_suffix(".ipynb")
     if not check:
-        write(target, json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
+        write_text(
+            target, json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+        )
         wrong = list(faults(path))
     elif target.exists():
         committed = kinds(json.loads(target.read_text(encoding="utf-8")))
@@ -318,7 +315,7 @@ def main(arguments: list[str] | None = None) -> int:
         print("WRONG: the index in tutorials/README.md is not that of the notebooks' heads")
         bad += 1
     elif text != right:
-        write(README, right)
+        write_text(README, right)
     return int(bad > 0)
 
 

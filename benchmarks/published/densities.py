@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import published_densities
+from published_densities import CARDINALITIES, GOLDEN, questions
 
 from maade_np.searchers._hyperband import Bracket, bracket_sizes
 from maade_np.searchers.bohb import BOHB, BOHBSettings
@@ -21,8 +23,6 @@ from . import comparing
 from .cells import Answers
 from .comparing import Row
 
-GOLDEN = Path(__file__).parents[2] / "tests" / "golden"
-CARDINALITIES = (2, 3, 3, 2, 3)
 SPACE = CategoricalSpace([f"x{i}" for i in range(5)], CARDINALITIES)
 EPOCHS = [4, 12, 36, 108]
 
@@ -34,15 +34,9 @@ def stored(name: str) -> dict[str, Any]:
 
 
 def history(n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the results that the published programs were given."""
-    rng = np.random.RandomState(n)
-    actions = rng.randint(0, CARDINALITIES, (n, 5))
-    return actions, -(actions @ [0.3, 0.1, 0.2, -0.3, 0.2] + rng.rand(n))
-
-
-def questions() -> np.ndarray:
-    """Return the strings whose densities were asked."""
-    return np.random.RandomState(7).randint(0, CARDINALITIES, (20, 5))
+    """Return the results that the published programs were given, as rewards."""
+    actions, losses = published_densities.history(n)
+    return actions, -losses
 
 
 def _tpe(n: int, settings: TPESettings) -> Any:
@@ -97,7 +91,7 @@ def hpbandster() -> list[Row]:
             densities[0] += case[side]["densities"]
             densities[1] += np.exp(found.log_parts(questions())[:, 0]).tolist()
     sizes = [bracket_sizes(number, 4, 3) == s for number, s in enumerate(published["sizes"])]
-    asked = _schedule()
+    asked = schedule()
     same = [a == b for a, b in zip(asked, published["schedule"], strict=True)]
     return [
         comparing.difference("bohb, bandwidths", *bandwidths),
@@ -107,7 +101,8 @@ def hpbandster() -> list[Row]:
     ]
 
 
-def _schedule() -> list[list[int]]:
+def schedule() -> list[list[int]]:
+    """Return number and epochs of a bracket's queries; losses are a formula without ties."""
     bracket, asked = Bracket([27, 9, 3, 1], EPOCHS, 1), []
     while not bracket.done:
         next_new, epochs = len(bracket.ids), bracket.epochs[bracket.rung]

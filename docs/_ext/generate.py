@@ -15,6 +15,8 @@ from typing import Any
 
 from course_index import REPOSITORY, canonical, equations
 
+from maade_np.files import write_text
+
 PACKAGE = REPOSITORY / "maade_np"
 DOCS = REPOSITORY / "docs"
 # the order of the one picture; what is not named here comes behind
@@ -42,7 +44,7 @@ def generate() -> None:
         path = DOCS / name
         path.parent.mkdir(exist_ok=True)
         if not path.exists() or path.read_text(encoding="utf-8") != text:
-            path.write_text(text, encoding="utf-8", newline="\n")
+            write_text(path, text)
 
 
 # the API ---------------------------------------------------------------------------------------

@@ -26,7 +26,6 @@ from maade_np.experiments.records import (
 )
 from maade_np.experiments.sources import absolute, described, opened
 from maade_np.experiments.trial import Failure, attempt
-from maade_np.experiments.trial import run_trial as run_trial  # by which the tuning knows it
 from maade_np.loop import versions
 
 RUNS = "runs.jsonl"

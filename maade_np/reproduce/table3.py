@@ -7,7 +7,7 @@ from typing import Any
 
 from maade_np.experiments import Arm, Plan
 from maade_np.reproduce.study import Family, Part, Printed, Study
-from maade_np.reproduce.tuned import BASES, TUNED
+from maade_np.reproduce.tuned import tuned_arm
 
 BUDGET = 150
 SEEDS = range(50_000, 50_500)
@@ -87,10 +87,7 @@ def tuned_part(name: str, title: str, protocol: str, trials: int) -> Part:
     rule = {"duplicates": "skip"}
     competing = (
         Arm("random", "random", None, rule),
-        *(
-            Arm(f"{label}, tuned", key.removesuffix("-critic"), BASES.get(key), TUNED[key])
-            for label, key in TUNED_SEARCHERS.items()
-        ),
+        *(tuned_arm(f"{label}, tuned", key) for label, key in TUNED_SEARCHERS.items()),
         Arm(OURS, "remaade", "strong", rule),
     )
     labels = tuple(arm.label for arm in competing)

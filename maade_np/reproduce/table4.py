@@ -6,7 +6,7 @@ from typing import Any
 
 from maade_np.experiments import Arm, Plan
 from maade_np.reproduce.study import Family, Part, Printed, Study
-from maade_np.reproduce.tuned import TUNED
+from maade_np.reproduce.tuned import tuned_arm
 
 BUDGET = 150
 SEEDS = range(20_000, 20_500)
@@ -35,11 +35,7 @@ PAPER = (
 )
 BEST = (
     Arm("random, skipped", "random", None, {"duplicates": "skip"}),
-    *(
-        Arm(f"{label}, tuned", name, "paper-short", TUNED[name])
-        for label, name in POLICIES.items()
-        if name in TUNED
-    ),
+    *(tuned_arm(f"{label}, tuned", name) for label, name in POLICIES.items()),
 )
 OTHER = tuple(Arm(label, "remaade", "paper-short", s) for label, s in ASIDES.items())
 

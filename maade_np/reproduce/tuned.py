@@ -5,7 +5,10 @@ Tuned on the surrogate, NAS-Bench-201 and HPOLib; the way there is in ``benchmar
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+
+from maade_np.experiments import Arm
 
 # the preset from which a searcher was tuned; otherwise its own first one
 BASES = {
@@ -168,3 +171,18 @@ TUNED: dict[str, dict[str, Any]] = {
         "duplicates": "skip",
     },
 }
+
+
+def tuned_arm(label: str, key: str, settings: Mapping[str, Any] | None = None) -> Arm:
+    """Return the arm of a searcher that is tuned: its base, with what was chosen or is tried.
+
+    Parameters
+    ----------
+    label : str
+    key : str
+        A searcher's name; "remaade-critic" is "remaade", tuned with its critic.
+    settings : mapping, optional
+        Changes to the base; what was chosen by default.
+    """
+    changes = TUNED[key] if settings is None else settings
+    return Arm(label, key.removesuffix("-critic"), BASES.get(key), changes)

@@ -180,9 +180,7 @@ class Bananas(ArchiveSearcher):
     def encode(self, actions: np.ndarray) -> np.ndarray:
         """Return the networks' inputs, (n, m) of zeros and ones."""
         if not self._cells:
-            values = np.arange(self.space.cardinalities.max())
-            exists = values < self.space.cardinalities[:, None]
-            return (actions[:, :, None] == values)[:, exists]
+            return encodings.one_hot(actions, self.space.cardinalities)
         if self.settings.encoding == "path":
             return encodings.path_encoding(actions, self.settings.length)
         return encodings.adjacency_encoding(actions)

@@ -1,4 +1,4 @@
-"""Files: atomic writes, and a cache folder that may fail without harm."""
+"""Files: atomic writes, one writer at a time, and a cache folder that may fail without harm."""
 
 from __future__ import annotations
 
@@ -12,7 +12,14 @@ from typing import BinaryIO
 
 import numpy as np
 
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
 Arrays = dict[str, np.ndarray]
+# where the lock of a file lies: behind all that is ever written, as Windows locks what it covers
+_LOCK_AT = 2**30
 
 
 @contextmanager
@@ -48,6 +55,40 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write text atomically as UTF-8, line ends as they are."""
     with atomic_write(path) as file:
         file.write(text.encode("utf-8"))
+
+
+@contextmanager
+def only_writer(path: str | os.PathLike[str], of: str) -> Iterator[None]:
+    """Hold the lock of a file, made if need be, while the block runs.
+
+    The system drops it when the process ends, however it ends, so no lock is ever left behind.
+
+    Parameters
+    ----------
+    path : path-like
+        Must not be replaced or removed meanwhile.
+    of : str
+        What is written to, for the error.
+
+    Raises
+    ------
+    RuntimeError
+        Another process (or another block of this one) holds it.
+    """
+    with open(path, "ab") as file:
+        try:
+            if sys.platform == "win32":
+                file.seek(_LOCK_AT)
+                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+            else:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError) as error:
+            raise RuntimeError(
+                f"another run is writing into {of}: wait for its end, or choose another folder"
+            ) from error
+        except OSError:
+            pass  # a file system without locks
+        yield
 
 
 def cache_folder() -> Path:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import subprocess
 import sys
 
 import numpy as np
@@ -236,6 +237,40 @@ def test_what_cannot_be_run_is_refused_before_anything_is_written(tmp_path):
     (tmp_path / "plan.json").write_text("[]", encoding="utf-8")
     with pytest.raises(ValueError, match="is no plan"):
         run_plan(PLAN, tmp_path)
+
+
+def test_one_run_at_a_time_writes_into_a_folder(tmp_path, whole):
+    tried = []
+
+    def start_another(done, total):
+        with pytest.raises(RuntimeError, match=r"another run is writing into .*another folder"):
+            run_plan(PLAN, tmp_path)
+        tried.append(done)
+
+    assert figures(run_plan(PLAN, tmp_path, progress=start_another)) == whole
+    assert len(tried) == len(whole)
+    assert figures(run_plan(PLAN, tmp_path)) == whole  # nothing is locked any more
+
+
+HOLD = """
+import sys, time
+from maade_np.files import only_writer
+with only_writer(sys.argv[1], "there"):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_killed_run_leaves_no_lock(tmp_path, whole):
+    command = [sys.executable, "-c", HOLD, str(tmp_path / "runs.jsonl")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout.readline().strip() == b"held"
+            with pytest.raises(RuntimeError, match="another run is writing"):
+                run_plan(PLAN, tmp_path)
+        finally:
+            process.kill()
+    assert figures(run_plan(PLAN, tmp_path)) == whole
 
 
 def test_plans_that_make_no_sense():

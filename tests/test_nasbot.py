@@ -12,6 +12,7 @@ from scipy import integrate, stats
 from maade_np.checkpoints import load_state, save_state
 from maade_np.searchers import _acquisition as acq
 from maade_np.searchers import _gaussian_process as gp
+from maade_np.searchers import nasbot
 from maade_np.searchers._distances import TransportDistances, distances, hamming_distance
 from maade_np.searchers.nasbot import PUBLISHED, SMALL, Nasbot, NasbotSettings
 from maade_np.spaces import CategoricalSpace, NASBench101Space, otmann
@@ -77,6 +78,8 @@ def test_growing_by_points_is_a_factor_built_at_once(name):
     for start, end in ((25, 26), (26, 33), (33, 40)):
         grown = grown.extended(strings[start:end])
     np.testing.assert_array_equal(grown.points, strings)
+    covariance = prior.covariance(strings, strings)
+    np.testing.assert_allclose(grown.prior_covariance, covariance, rtol=1e-14)
     np.testing.assert_allclose(grown.whiten, at_once.whiten, rtol=1e-6, atol=1e-8)
     assert (np.triu(grown.whiten, 1) == 0).all()
     places = CELLS.sample(9, RNG(3))
@@ -194,9 +197,13 @@ def test_distances_are_remembered_and_the_same(monkeypatch):
     assert fresh.computed == computed
     # with far too little memory pairs push each other out, and nothing else changes
     monkeypatch.setattr(TransportDistances, "slots", 7)
+    monkeypatch.setattr(TransportDistances, "most_layers", 40)
     forgetful = TransportDistances(CELLS, (0.1, 0.5))
     for _ in range(3):
         np.testing.assert_array_equal(forgetful.between(a, b), found)
+        other = CELLS.sample(10, RNG(2))
+        expected = np.concatenate(otmann.otmann_distance(a, other, (0.1, 0.5)))
+        np.testing.assert_array_equal(forgetful.between(a, other), expected)
     assert forgetful.between(a[:0], b).shape == (4, 0, 15)
 
 
@@ -317,23 +324,24 @@ def test_it_finds_what_is_better():
     assert np.mean(best) > 0.98 * highest > np.mean(uniform)
 
 
-def test_a_string_chosen_is_the_best_candidate(monkeypatch):
-    searcher = Nasbot(CELLS, replace(QUICK, batch_size=1))
-    drive(searcher, 12)
-    looked_at = []
-    original = searcher.acquisition
-    monkeypatch.setattr(
-        searcher,
-        "acquisition",
-        lambda p, a: looked_at.append((a, original(p, a))) or looked_at[-1][1],
-    )
-    chosen = CELLS.identity(searcher.ask().actions)[0]
-    known = set(CELLS.identity(searcher.archive.actions).tolist())
-    strings, values = (np.concatenate(part) for part in zip(*looked_at, strict=True))
-    cells = CELLS.identity(strings)
-    new = ~np.isin(cells, list(known))
-    assert chosen in cells[new]
-    assert values[cells == chosen][0] == values[new].max()
+@pytest.mark.parametrize("acquisition", ["ei", "ucb"])
+@pytest.mark.parametrize("distance", ["otmann", "simplified"])
+def test_strings_chosen_are_the_best_of_what_evolution_saw(monkeypatch, distance, acquisition):
+    settings = replace(QUICK, distance=distance, acquisition=acquisition, batch_size=4)
+    searcher = Nasbot(CELLS, settings)
+    drive(searcher, 6)
+    seen = []
+    monkeypatch.setattr(nasbot, "evolve", lambda *a: seen.append(acq.evolve(*a)) or seen[-1])
+    known = CELLS.identity(searcher.archive.actions)
+    chosen = CELLS.identity(searcher.ask().actions)
+    process = searcher.process
+    left = seen[0].actions[~np.isin(seen[0].cells, known)]
+    for cell in chosen:  # each the best when those before are awaited
+        mean, sd = process.predict(left, searcher.results())
+        best = int(searcher.acquisition(mean, sd).argmax())
+        assert CELLS.identity(left[best : best + 1])[0] == cell
+        process = process.extended(left[best : best + 1])
+        left = np.delete(left, best, axis=0)
 
 
 def test_the_process_follows_the_archive():
@@ -361,9 +369,9 @@ def test_proposals_that_wait_are_points_without_results(monkeypatch):
     searcher = Nasbot(CELLS, replace(QUICK, refit=50))
     drive(searcher, 3)
     points = []
-    original = searcher.acquisition
+    original = gp.GaussianProcess.posterior
     monkeypatch.setattr(
-        searcher, "acquisition", lambda p, a: points.append(p.points) or original(p, a)
+        gp.GaussianProcess, "posterior", lambda p, *a: points.append(p.points) or original(p, *a)
     )
     first = searcher.ask(3)
     second = searcher.ask(3)

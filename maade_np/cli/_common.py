@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from maade_np.experiments import Standing
+from maade_np.experiments.engine import CLUSTERS
 from maade_np.loop import Progress
 
 
@@ -24,6 +25,16 @@ def command(
     )
     made.set_defaults(run=run)
     return made
+
+
+def trial_flags(flag: Callable[..., Any]) -> None:
+    """Declare where trials run and what is shown of them."""
+    flag(
+        "--jobs", type=int, default=1, metavar="J", help="processes (default: 1; more need joblib)"
+    )
+    flag("--cluster", metavar="ADDRESS", help=f"run on a cluster instead: {CLUSTERS}")
+    flag("--report-only", action="store_true", help="run nothing, write from the records")
+    flag("--quiet", action="store_true", help="no progress bar")
 
 
 class SearchBar:

@@ -7,10 +7,9 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from maade_np.cli._common import TrialBar, command
+from maade_np.cli._common import TrialBar, command, trial_flags
 from maade_np.experiments import FIGURES, Plan, TrialError, outcomes, run_plan
 from maade_np.experiments.arms import SYNTAX
-from maade_np.experiments.engine import CLUSTERS
 from maade_np.experiments.plan import FILE
 from maade_np.reproduce import write_study
 from maade_np.reproduce.comparison import (
@@ -103,14 +102,9 @@ def add(commands: Any) -> None:
         help="count queries to these errors in %% (default: where the --against end, on average)",
     )
     flag(
-        "--jobs", type=int, default=1, metavar="J", help="processes (default: 1; more need joblib)"
-    )
-    flag("--cluster", metavar="ADDRESS", help=f"run on a cluster instead: {CLUSTERS}")
-    flag(
         "--out", type=Path, default=Path("runs/compare"), metavar="DIR", help="default: %(default)s"
     )
-    flag("--report-only", action="store_true", help="run nothing, write from the records")
-    flag("--quiet", action="store_true", help="no progress bar")
+    trial_flags(flag)
 
 
 def _compare(arguments: argparse.Namespace) -> None:

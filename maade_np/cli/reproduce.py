@@ -7,9 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from maade_np.cli._common import TrialBar, WorkBar, command
+from maade_np.cli._common import TrialBar, WorkBar, command, trial_flags
 from maade_np.experiments import run_plan
-from maade_np.experiments.engine import CLUSTERS
 from maade_np.reproduce import STUDIES, Part, table2, write_study
 from maade_np.tables import NASBench101
 
@@ -54,10 +53,6 @@ def add(commands: Any) -> None:
         help="trials an arm, the first of the plan's (default: all, 500 or 100)",
     )
     flag(
-        "--jobs", type=int, default=1, metavar="J", help="processes (default: 1; more need joblib)"
-    )
-    flag("--cluster", metavar="ADDRESS", help=f"run on a cluster instead: {CLUSTERS}")
-    flag(
         "--out",
         type=Path,
         metavar="DIR",
@@ -70,8 +65,7 @@ def add(commands: Any) -> None:
         metavar="GIB",
         help="table2: largest policy that is made (parameters, gradients, moments; default: %(default)s)",
     )
-    flag("--report-only", action="store_true", help="run nothing, write from the records")
-    flag("--quiet", action="store_true", help="no progress bar")
+    trial_flags(flag)
 
 
 def _reproduce(arguments: argparse.Namespace) -> None:

@@ -26,6 +26,7 @@ from maade_np.experiments.records import (
 )
 from maade_np.experiments.sources import absolute, described, opened
 from maade_np.experiments.trial import Failure, attempt
+from maade_np.files import only_writer
 from maade_np.loop import versions
 
 RUNS = "runs.jsonl"
@@ -95,6 +96,8 @@ def run_plan(
         cluster is not known.
     ImportError
         The package that the jobs or the cluster need is missing.
+    RuntimeError
+        Another run is writing into the folder.
     TrialError
         Trials raised. An arm of which one does is not tried again in this call; all others ran.
     """
@@ -110,47 +113,49 @@ def run_plan(
         raise ValueError(
             f"the plan is for a {plan.kind} table ({plan.table}); {source} is {table.kind}"
         )
-    plan.arms[0].resolved()
+    plan.describe()
     table.check_protocol(plan.protocol)
-    written = commit_plan(plan, folder)
-    done = read_records(plan, folder)
-    wanted = [
-        (arm, seed)
-        for seed in plan.seeds[: len(plan.seeds) if trials is None else trials]
-        for arm in plan.arms  # seeds outside: an interrupted run has as many trials of each arm
-        if (arm.label, seed) not in done
-    ]
-    of = {arm.label: digest(written, arm.label) for arm in plan.arms}
-    clock = Clock(wanted, done.values())
-    failures: dict[str, Failure] = {}
+    folder.mkdir(parents=True, exist_ok=True)
+    with only_writer(folder / RUNS, str(folder)):
+        written = commit_plan(plan, folder)
+        done = read_records(plan, folder)
+        wanted = [
+            (arm, seed)
+            for seed in plan.seeds[: len(plan.seeds) if trials is None else trials]
+            for arm in plan.arms  # seeds outside: an interrupted run has as many trials of each arm
+            if (arm.label, seed) not in done
+        ]
+        of = {arm.label: digest(written, arm.label) for arm in plan.arms}
+        clock = Clock(wanted, done.values())
+        failures: dict[str, Failure] = {}
 
-    def calls() -> Iterator[tuple[Any, ...]]:
-        for arm, seed in wanted:
-            if arm.label not in failures:
-                yield __version__, described(table), plan, arm, seed, source
+        def calls() -> Iterator[tuple[Any, ...]]:
+            for arm, seed in wanted:
+                if arm.label not in failures:
+                    yield __version__, described(table), plan, arm, seed, source
 
-    if watch is not None:
-        watch(Standing(0, len(wanted), None))
-    try:
-        with open_to_append(folder) as file, closing(run_all(attempt, calls())) as ran:
-            for result in ran:
-                if isinstance(result, Failure):
-                    failures.setdefault(result.arm, result)
-                    continue
-                file.write(as_line({**result, "of": of[result["arm"]]}))
-                file.flush()
-                standing = clock.ended(result)
-                if progress is not None:
-                    progress(standing.done, standing.total)
-                if watch is not None:
-                    watch(standing)
-    finally:
-        if clock.done:
-            _note_run(folder, jobs, cluster, clock)
-    if failures:
-        raise _failed(failures)
-    pack_records(plan, folder)
-    return read_records(plan, folder)
+        if watch is not None:
+            watch(Standing(0, len(wanted), None))
+        try:
+            with open_to_append(folder) as file, closing(run_all(attempt, calls())) as ran:
+                for result in ran:
+                    if isinstance(result, Failure):
+                        failures.setdefault(result.arm, result)
+                        continue
+                    file.write(as_line({**result, "of": of[result["arm"]]}))
+                    file.flush()
+                    standing = clock.ended(result)
+                    if progress is not None:
+                        progress(standing.done, standing.total)
+                    if watch is not None:
+                        watch(standing)
+        finally:
+            if clock.done:
+                _note_run(folder, jobs, cluster, clock)
+        if failures:
+            raise _failed(failures)
+        pack_records(plan, folder)
+        return read_records(plan, folder)
 
 
 class Clock:

@@ -12,11 +12,13 @@ from maade_np.reproduce.tuned import tuned_arm
 BUDGET = 150
 SEEDS = range(50_000, 50_500)
 OURS = "ReMAADE, strong"
-# label: searcher, preset
-SEARCHERS = {
+# label: searcher, preset, and what else is set
+Names = Mapping[str, tuple[str, str | None] | tuple[str, str | None, Mapping[str, Any]]]
+SEARCHERS: Names = {
     "random": ("random", None),
     "TPE": ("tpe", "hyperopt"),
     "TPE, multivariate": ("tpe", "optuna-multivariate"),
+    "BOHB": ("bohb", None),
     "AlphaX, small": ("alphax", "small"),
     "NASBOT, small": ("nasbot", "small"),
     "local search": ("local-search", None),
@@ -26,13 +28,14 @@ SEARCHERS = {
     "ReMAADE": ("remaade", "paper-short"),
     OURS: ("remaade", "strong"),
 }
-PUBLISHED = {  # those of which a trial takes seconds or minutes
+PUBLISHED: Names = {  # those of which a trial takes seconds or minutes
     "AlphaX": ("alphax", "published"),
     "NASBOT": ("nasbot", "published"),
     "BANANAS": ("bananas", "published"),
     "BANANAS, 2020": ("bananas", "published-2020"),
     OURS: ("remaade", "strong"),
 }
+# lower training budgets are known to the surrogate alone
 BOHB = "BOHB, 108 epochs only"
 # of `benchmarks/tune.py`
 TUNED_SEARCHERS = {
@@ -52,10 +55,15 @@ RULES = {
 }
 
 
-def arms(names: Mapping[str, tuple[str, str | None]], duplicates: str) -> tuple[Arm, ...]:
+def arms(names: Names, duplicates: str, table: str) -> tuple[Arm, ...]:
     """Return an arm a searcher, all under one rule for duplicates."""
-    rule = {"duplicates": duplicates}
-    return tuple(Arm(label, name, preset, rule) for label, (name, preset) in names.items())
+    competing = []
+    for label, (name, preset, *more) in names.items():
+        settings: dict[str, Any] = dict(*more, duplicates=duplicates)
+        if name == "bohb" and table == "nasbench101":
+            label, settings["budgets"] = BOHB, "108"
+        competing.append(Arm(label, name, preset, settings))
+    return tuple(competing)
 
 
 def part(
@@ -66,16 +74,11 @@ def part(
     duplicates: str,
     trials: int,
     budget: int = BUDGET,
-    names: Mapping[str, tuple[str, str | None]] = SEARCHERS,
+    names: Names = SEARCHERS,
     **more: Any,
 ) -> Part:
     """Return a part: all searchers on a table, each tested against ours."""
-    competing = arms(names, duplicates)
-    if names is SEARCHERS:
-        # lower training budgets are known to the surrogate alone
-        known = {"budgets": "108"} if table == "nasbench101" else {}
-        bohb = Arm("BOHB" if not known else BOHB, "bohb", None, {"duplicates": duplicates, **known})
-        competing = (*competing[:3], bohb, *competing[3:])
+    competing = arms(names, duplicates, table)
     labels = tuple(arm.label for arm in competing)
     family = Family(title, RULES[duplicates], labels, (OURS,))
     plan = Plan(table, protocol, budget, SEEDS[:trials], competing, steps=15)

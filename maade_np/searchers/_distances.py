@@ -55,10 +55,12 @@ class TransportDistances:
 
     The kernel is the published one: a term for d with power 1, and one for the normalised
     distance with power 2. A pair's place in the memory is a hash of its cells, and the pair that
-    was there before is forgotten: a search soon stops asking for most pairs.
+    was there before is forgotten: a search soon stops asking for most pairs. The layers of the last
+    cells are remembered, too.
     """
 
     slots = 2**19
+    most_layers = 2**12
 
     def __init__(self, space: NASBench101Space, structure: tuple[float, ...]) -> None:
         self.space, self.structure = space, structure
@@ -70,6 +72,7 @@ class TransportDistances:
         )
         self._pair = np.full(self.slots, -1, dtype=np.int64)
         self._values = np.empty((self.slots, 2 * count))
+        self._layers = otmann.cell_layers(np.empty(0, dtype=np.int64))
         self.computed = 0
 
     def between(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -89,8 +92,19 @@ class TransportDistances:
     def _compute(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
         self.computed += len(low)
         cells, place = np.unique(np.concatenate([low, high]), return_inverse=True)
-        i, j = place[: len(low)], place[len(low) :]
-        layers = otmann.cell_layers(cells)
+        layers = self._layers_of(cells)
+        i, j = np.searchsorted(layers.cell, cells)[place].reshape(2, -1)
         d = otmann.pair_distances(layers, i, j, self.structure)
         total = layers.total()
         return np.concatenate([d, d / (total[i] + total[j])]).T
+
+    def _layers_of(self, cells: np.ndarray) -> otmann.Layers:
+        """Return the layers of these cells, ascending, and of others."""
+        known = self._layers
+        missing = cells[~np.isin(cells, known.cell)]
+        if len(known.cell) + len(missing) > self.most_layers:
+            self._layers = otmann.cell_layers(cells)
+        elif len(missing):
+            joined = known.join(otmann.cell_layers(missing))
+            self._layers = joined.take(np.argsort(joined.cell))
+        return self._layers

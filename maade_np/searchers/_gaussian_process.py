@@ -125,8 +125,10 @@ class GaussianProcess:
     distances : Distances
     hyper : HyperParameters
     points : ndarray, int64 (n, N)
+    prior_covariance : ndarray, float64 (n, n)
+        K, with whatever of it is negative.
     whiten : ndarray, float64 (n, n)
-        W, lower triangular: W (K + noise I) W' = I, K the positive part.
+        W, lower triangular: W (K+ + noise I) W' = I, K+ the positive part.
     positive : bool
         Whether nothing of K was negative.
     """
@@ -134,6 +136,7 @@ class GaussianProcess:
     distances: Distances
     hyper: HyperParameters
     points: np.ndarray
+    prior_covariance: np.ndarray
     whiten: np.ndarray
     positive: bool = True
 
@@ -164,7 +167,7 @@ class GaussianProcess:
     def prior(distances: Distances, hyper: HyperParameters, size: int) -> GaussianProcess:
         """Return the process of strings of N = size before there is any."""
         points = np.empty((0, size), dtype=np.int64)
-        return GaussianProcess(distances, hyper, points, np.empty((0, 0)))
+        return GaussianProcess(distances, hyper, points, np.empty((0, 0)), np.empty((0, 0)))
 
     def covariance(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Return the prior covariance of the function at strings, (n, m)."""
@@ -177,20 +180,23 @@ class GaussianProcess:
         points; otherwise it is made anew. With a positive kernel both are the same.
         """
         points = np.concatenate([self.points, strings])
-        n = len(points)
-        cross = self.covariance(strings, self.points) @ self.whiten.T
-        unexplained = self.covariance(strings, strings) - cross @ cross.T
-        unexplained, positive = positive_part(unexplained)
+        n, old = len(points), len(self.points)
+        K = np.empty((n, n))
+        K[:old, :old] = self.prior_covariance
+        K[old:, :old] = self.covariance(strings, self.points)
+        K[:old, old:] = K[old:, :old].T
+        K[old:, old:] = self.covariance(strings, strings)
+        cross = K[old:, :old] @ self.whiten.T
+        unexplained, positive = positive_part(K[old:, old:] - cross @ cross.T)
         if not (self.positive and positive):
-            cross = np.empty((n, 0))
-            unexplained, positive = positive_part(self.covariance(points, points))
-        old = cross.shape[1]
+            old, cross = 0, np.empty((n, 0))
+            unexplained, positive = positive_part(K)
         own = np.linalg.inv(np.linalg.cholesky(unexplained + self.hyper.noise * np.eye(n - old)))
         whiten = np.zeros((n, n))
         whiten[:old, :old] = self.whiten[:old, :old]
         whiten[old:, :old] = -own @ cross @ self.whiten[:old, :old]
         whiten[old:, old:] = own
-        return GaussianProcess(self.distances, self.hyper, points, whiten, positive)
+        return GaussianProcess(self.distances, self.hyper, points, K, whiten, positive)
 
     def predict(self, strings: np.ndarray, results: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return mean and standard deviation of the function at strings (m, N), (m,) each.
@@ -198,8 +204,12 @@ class GaussianProcess:
         `results` (k,) are those of the first k points. The others are awaited: they narrow the
         standard deviation and leave the mean as it is, or close to it where K was not positive.
         """
+        return self.posterior(self.covariance(self.points, strings), results)
+
+    def posterior(self, cross: np.ndarray, results: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return what `predict` does at strings whose covariance with the points is `cross` (n, m)."""
         known = len(results)
-        whitened = self.whiten @ self.covariance(self.points, strings)
+        whitened = self.whiten @ cross
         mean = (self.whiten[:known, :known] @ results) @ whitened[:known]
         variance = self.hyper.scale.sum() - (whitened**2).sum(axis=0)
         return mean, np.sqrt(np.maximum(variance, VARIANCE_FLOOR * self.hyper.noise))

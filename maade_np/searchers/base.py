@@ -132,6 +132,9 @@ class Searcher:
         ids = np.arange(self.counts["asked"], self.counts["asked"] + count)
         chosen.setdefault("epochs", np.full(count, FULL_EPOCHS))
         proposals = Proposals(ids=ids, **chosen)
+        for column in vars(proposals).values():
+            if column is not None:
+                column.flags.writeable = False  # what is told later is about these strings
         self.counts["asked"] += count
         self._open = proposals if self._open is None else Proposals.join([self._open, proposals])
         return proposals

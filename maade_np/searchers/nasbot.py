@@ -170,7 +170,7 @@ class Nasbot(ArchiveSearcher):
         population = evolve(
             self.space,
             np.concatenate([self.archive.actions[best], drawn]),
-            lambda actions: self.acquisition(process, actions),
+            lambda actions: self.acquisition(*process.predict(actions, self.results())),
             int(np.clip(effort, MIN_EVALUATIONS, MAX_EVALUATIONS)),
             settings.mutation,
             self.rng,
@@ -178,12 +178,10 @@ class Nasbot(ArchiveSearcher):
         new = ~np.isin(population.cells, self.known()) & self.rejection.new(population.actions)
         return self.completed(self._best(process, population.actions[new], n), n)
 
-    def acquisition(self, process: GaussianProcess, actions: np.ndarray) -> np.ndarray:
-        """Return what is to be high in a candidate, (n,)."""
-        results = self.results()
-        mean, sd = process.predict(actions, results)
+    def acquisition(self, mean: np.ndarray, sd: np.ndarray) -> np.ndarray:
+        """Return what is to be high in candidates with these predictions, (n,)."""
         if self.settings.acquisition == "ei":
-            return expected_improvement(mean, sd, float(results.max()))
+            return expected_improvement(mean, sd, float(self.results().max()))
         return confidence_bound(mean, sd, len(self.archive))
 
     def results(self) -> np.ndarray:
@@ -222,13 +220,16 @@ class Nasbot(ArchiveSearcher):
     def _best(self, process: GaussianProcess, candidates: np.ndarray, n: int) -> np.ndarray:
         """Take up to n of the candidates, each awaited when the next one is chosen."""
         chosen = candidates[:0]
+        cross = process.covariance(process.points, candidates)
         while len(candidates) and len(chosen) < n:
-            row = int(self.acquisition(process, candidates).argmax())
+            mean, sd = process.posterior(cross, self.results())
+            row = int(self.acquisition(mean, sd).argmax())
             picked = candidates[row : row + 1]
             chosen = np.concatenate([chosen, picked])
-            candidates = np.delete(candidates, row, axis=0)
+            candidates, cross = np.delete(candidates, row, axis=0), np.delete(cross, row, axis=1)
             if len(chosen) < n:
                 process = process.extended(picked)
+                cross = np.concatenate([cross, process.covariance(picked, candidates)])
         return chosen
 
     def state_dict(self) -> dict[str, Any]:

@@ -141,7 +141,7 @@ def cell_layers(cells: np.ndarray) -> Layers:
     to_output = _path_lengths(matrix > 0, counted)
     backwards = np.swapaxes(matrix, 1, 2)[:, ::-1, ::-1]
     from_input = _path_lengths(backwards > 0, counted[:, :, ::-1])[..., ::-1]
-    lengths = np.concatenate([to_output, from_input]).reshape(18, len(cells), -1)
+    lengths = np.concatenate([to_output, from_input]).reshape(18, len(cells), matrix.shape[1])
     return Layers(
         cell=np.asarray(cells, dtype=np.int64),
         label=label.T.astype(np.int64),

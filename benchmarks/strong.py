@@ -71,25 +71,6 @@ ABLATION = (
     ),
     *(Arm(f"strong, {label}", "remaade", "strong", change) for label, change in CHANGES.items()),
 )
-MEDIUM = (
-    Arm("random, skipped", "random", None, {"duplicates": "skip"}),
-    Arm(f"{PAPER}, skipped", "remaade", "paper-medium", {"duplicates": "skip"}),
-    Arm(
-        "B = 64, alpha = 0.01, S = 4, ranks, 3 updates, entropy",
-        "remaade",
-        "paper-medium",
-        {
-            "learning_rate": 0.01,
-            "d": 24,
-            "advantage": "rank",
-            "updates": 3,
-            "entropy": 0.01,
-            "duplicates": "skip",
-        },
-    ),
-    Arm(NO_CRITIC, "remaade", "strong", {"critic": "off"}),
-    Arm(FULL, "remaade", "strong"),
-)
 
 
 def _part(
@@ -99,16 +80,14 @@ def _part(
     seeds: range,
     arms: tuple[Arm, ...],
     against: tuple[str, ...],
-    budget: int = 150,
 ) -> Part:
     labels = tuple(arm.label for arm in arms)
     family = Family(
         title, "Repeated cells are skipped where nothing else is said.", labels, against
     )
-    plan = Plan("nasbench101", protocol, budget, seeds, arms, steps=15 if budget < 1000 else 20)
+    plan = Plan("nasbench101", protocol, 150, seeds, arms, steps=15)
     curves = labels if len(labels) < 8 else (NO_CRITIC, *labels[2:6], FULL)
-    scale = "linear" if budget < 1000 else "log"
-    return Part(name, title, plan, (family,), curves, x_scale=scale)
+    return Part(name, title, plan, (family,), curves)
 
 
 STUDY = Study(
@@ -132,9 +111,6 @@ STUDY = Study(
             ABLATION_SEEDS,
             ABLATION,
             (FULL,),
-        ),
-        _part(
-            "medium", "3,200 queries, noise-free", "test-mean", SEEDS[:50], MEDIUM, (FULL,), 3_200
         ),
     ),
     command="python benchmarks/strong.py --report-only",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from maade_np.searchers.rejection import MAX_TRIES, Rejection
+from maade_np.searchers.rejection import MAX_TRIES, Rejection, contains
 from maade_np.spaces import CategoricalSpace
 
 
@@ -41,6 +43,28 @@ def test_what_counts_as_a_duplicate():
     draw, _ = scripted([[41, 61, 11, 70], [71, 81, 91, 11]])
     np.testing.assert_array_equal(rejection.collect(2, draw)["number"], [61, 71])
     assert rejection.resampled == 2
+
+
+CELLS = st.lists(st.integers(0, 30), max_size=12)
+
+
+@given(CELLS, CELLS)
+def test_contains(members, values):
+    found = contains(np.array(sorted(members), dtype=np.int64), np.array(values, dtype=np.int64))
+    assert found.tolist() == [value in members for value in values]
+
+
+@given(st.lists(CELLS, max_size=6))
+def test_what_was_visited_is_new_no_more(visits):
+    rejection = Rejection(CategoricalSpace(["cell"], [31]), "skip")
+    seen = set()
+    everything = np.arange(31)[:, None]
+    for cells in visits:
+        rejection.visit(np.array(cells, dtype=np.int64).reshape(-1, 1))
+        seen |= set(cells)
+        new = set(np.flatnonzero(rejection.new(everything)).tolist())
+        assert new == set(range(31)) - seen
+        assert rejection.state_dict()["visited"].tolist() == sorted(seen)
 
 
 def test_nothing_valid_to_draw():

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from maade_np.searchers.rejection import contains
 from maade_np.spaces import CategoricalSpace
 from maade_np.spaces.mutation import ONE, mutate
 
@@ -49,7 +50,7 @@ class Population(NamedTuple):
         """Return the population with those of the strings that are valid and of further cells."""
         cells = space.identity(actions)
         first = np.sort(np.unique(cells, return_index=True)[1])
-        rows = first[(cells[first] >= 0) & ~np.isin(cells[first], self.cells)]
+        rows = first[(cells[first] >= 0) & ~contains(np.sort(self.cells), cells[first])]
         if not len(rows):
             return self
         more = (actions[rows], cells[rows], fitness(actions[rows]))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from maade_np.searchers._gaussian_process import Distances, KernelForm
+from maade_np.searchers.rejection import contains
 from maade_np.spaces import CategoricalSpace, NASBench101Space, encodings, otmann
 from maade_np.spaces.categorical import mix64
 from maade_np.spaces.nasbench101 import NUM_CELLS
@@ -101,7 +102,7 @@ class TransportDistances:
     def _layers_of(self, cells: np.ndarray) -> otmann.Layers:
         """Return the layers of these cells, ascending, and of others."""
         known = self._layers
-        missing = cells[~np.isin(cells, known.cell)]
+        missing = cells[~contains(known.cell, cells)]
         if len(known.cell) + len(missing) > self.most_layers:
             self._layers = otmann.cell_layers(cells)
         elif len(missing):

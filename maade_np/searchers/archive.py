@@ -34,7 +34,9 @@ class Archive:
     def add(self, ids: np.ndarray, actions: np.ndarray, rewards: np.ndarray) -> None:
         """Take results in; in whichever order they come, the archive is the same."""
         ids = np.concatenate([self.ids, ids])
-        order = np.argsort(ids, kind="stable")
+        latest = ids[max(len(self.ids) - 1, 0) :]
+        in_order = bool((latest[1:] >= latest[:-1]).all())
+        order = slice(None) if in_order else np.argsort(ids, kind="stable")
         self.ids = ids[order]
         self.actions = np.concatenate([self.actions, actions])[order]
         self.rewards = np.concatenate([self.rewards, rewards])[order]

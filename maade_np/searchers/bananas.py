@@ -9,6 +9,7 @@ import numpy as np
 from maade_np.searchers._ensemble import Ensemble
 from maade_np.searchers.archive import ArchiveSearcher, ArchiveSettings
 from maade_np.searchers.base import setting
+from maade_np.searchers.rejection import contains
 from maade_np.spaces import CategoricalSpace, NASBench101Space, encodings
 from maade_np.spaces.mutation import MUTATIONS, ONE, mutate
 
@@ -134,7 +135,7 @@ class Bananas(ArchiveSearcher):
                 continue  # a parent without valid neighbours
             cells = self.space.identity(children)
             first = np.unique(cells, return_index=True)[1]
-            new = np.sort(first[~np.isin(cells[first], known)])
+            new = np.sort(first[~contains(np.sort(known), cells[first])])
             found = np.concatenate([found, children[new]])
             known = np.concatenate([known, cells[new]])
             if len(found) >= settings.pool:

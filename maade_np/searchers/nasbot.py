@@ -21,6 +21,7 @@ from maade_np.searchers._gaussian_process import (
 )
 from maade_np.searchers.archive import ArchiveSearcher, ArchiveSettings
 from maade_np.searchers.base import setting
+from maade_np.searchers.rejection import contains
 from maade_np.spaces import CategoricalSpace, NASBench101Space
 from maade_np.spaces.mutation import MUTATIONS, ONE
 from maade_np.spaces.otmann import STRUCTURE
@@ -175,7 +176,9 @@ class Nasbot(ArchiveSearcher):
             settings.mutation,
             self.rng,
         )
-        new = ~np.isin(population.cells, self.known()) & self.rejection.new(population.actions)
+        new = ~contains(np.sort(self.known()), population.cells) & self.rejection.new(
+            population.actions
+        )
         return self.completed(self._best(process, population.actions[new], n), n)
 
     def acquisition(self, mean: np.ndarray, sd: np.ndarray) -> np.ndarray:
@@ -197,7 +200,7 @@ class Nasbot(ArchiveSearcher):
         if process is None or observed or len(archive) >= self._fitted + self.settings.refit:
             process = self._fit()
         else:
-            new = ~np.isin(archive.ids, self._taken)
+            new = ~contains(self._taken, archive.ids)
             if new.any():
                 process = process.extended(archive.actions[new])
                 self._rewards = np.concatenate([self._rewards, archive.rewards[new]])

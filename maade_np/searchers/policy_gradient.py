@@ -14,7 +14,7 @@ from maade_np.optimizers import Adam
 from maade_np.policies import MAADE, Policy
 from maade_np.searchers.base import Proposals, Searcher, Settings, setting, streams
 from maade_np.searchers.critic import Critic
-from maade_np.searchers.rejection import Rejection, first_occurrences
+from maade_np.searchers.rejection import Rejection, contains, first_occurrences
 from maade_np.spaces import CategoricalSpace
 from maade_np.spaces.mutation import mutate
 
@@ -245,7 +245,7 @@ class PolicyGradient(Searcher):
         """Return a mask: new cells, each once. A critic knows the others' rewards already."""
         assert self.critic is not None
         cells = self.space.identity(actions)
-        known = np.isin(cells, self.space.identity(self.critic.archive.actions))
+        known = contains(np.sort(self.space.identity(self.critic.archive.actions)), cells)
         return first_occurrences(cells) & ~known & self.rejection.new(actions)
 
     def _draw_orders(self, count: int) -> np.ndarray:

@@ -30,6 +30,15 @@ def first_occurrences(cells: np.ndarray) -> np.ndarray:
     return first
 
 
+def contains(ascending: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return a mask (n,): which values are among those of an ascending array."""
+    if not len(ascending):
+        return np.zeros(len(values), dtype=bool)
+    place = np.searchsorted(ascending, values).clip(max=len(ascending) - 1)
+    found: np.ndarray = ascending[place] == values
+    return found
+
+
 class Rejection:
     """Collect valid strings from a source that also draws invalid ones.
 
@@ -86,7 +95,7 @@ class Rejection:
             if len(rows):
                 parts.append({name: column[rows] for name, column in drawn.items()})
                 if self.skip:
-                    self._visited = np.union1d(self._visited, cells[rows])
+                    self._remember(cells[rows])
                 missing -= len(rows)
             elif tries > 10 * MAX_TRIES:
                 raise ValueError(
@@ -106,16 +115,17 @@ class Rejection:
 
     def _new(self, cells: np.ndarray) -> np.ndarray:
         """Return a mask: cells not proposed before, each at its first occurrence only."""
-        first = first_occurrences(cells)
-        if len(self._visited):
-            place = np.searchsorted(self._visited, cells).clip(max=len(self._visited) - 1)
-            first &= self._visited[place] != cells
-        return first
+        return first_occurrences(cells) & ~contains(self._visited, cells)
+
+    def _remember(self, cells: np.ndarray) -> None:
+        # union1d and unique hash all that was visited: 200 times as slow after 3,000 cells
+        new = np.sort(cells[self._new(cells)])
+        self._visited = np.insert(self._visited, np.searchsorted(self._visited, new), new)
 
     def visit(self, actions: np.ndarray) -> None:
         """Count strings that somebody else evaluated as proposed before."""
         if self.skip:
-            self._visited = np.union1d(self._visited, self.space.identity(actions))
+            self._remember(self.space.identity(actions))
 
     def state_dict(self) -> dict[str, Any]:
         """Return what `load_state_dict` needs."""

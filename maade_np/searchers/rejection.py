@@ -118,7 +118,7 @@ class Rejection:
         return first_occurrences(cells) & ~contains(self._visited, cells)
 
     def _remember(self, cells: np.ndarray) -> None:
-        # union1d and unique hash all that was visited: 200 times as slow after 3,000 cells
+        # union1d hashes all that was visited: 40 times as slow after 3,000 cells
         new = np.sort(cells[self._new(cells)])
         self._visited = np.insert(self._visited, np.searchsorted(self._visited, new), new)
 
